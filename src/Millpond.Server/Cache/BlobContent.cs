@@ -1,0 +1,18 @@
+namespace Millpond.Server.Cache;
+
+/// <summary>
+/// A blob to be answered, stored or still growing: the same face for both, so that hit and miss leave through one response line.
+/// Reads wait for bytes that are not here yet. Disposed by whoever answers it.
+/// </summary>
+public abstract class BlobContent : IAsyncDisposable
+{
+    /// <summary>The whole blob's length in bytes; null where neither upstream nor a manifest said it (answered chunked).</summary>
+    public abstract long? Length { get; }
+
+    /// <summary>Reads at an offset, at least one byte; 0 at the end only.</summary>
+    /// <exception cref="FillFailedException">The bytes will not come: the connection must be reset, never ended cleanly.</exception>
+    public abstract ValueTask<int> ReadAsync(Memory<byte> buffer, long offset, CancellationToken cancellationToken);
+
+    /// <inheritdoc/>
+    public abstract ValueTask DisposeAsync();
+}
