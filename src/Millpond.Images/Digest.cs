@@ -35,7 +35,13 @@ public readonly record struct Digest
     /// <summary>Reads a digest; false for another algorithm, a wrong length, or upper-case hex.</summary>
     public static bool TryParse(ReadOnlySpan<char> value, out Digest digest)
     {
-        digest = default;
+        digest = IsValid(value) ? new Digest(value.ToString()) : default;
+        return !digest.IsEmpty;
+    }
+
+    /// <summary>Whether the text is a digest.</summary>
+    public static bool IsValid(ReadOnlySpan<char> value)
+    {
         var colon = value.IndexOf(':');
         if (colon < 0)
         {
@@ -49,13 +55,7 @@ public readonly record struct Digest
             "sha512" => Sha512HexLength,
             _ => -1,
         };
-        if (hex.Length != wanted || hex.ContainsAnyExcept(LowerHex))
-        {
-            return false;
-        }
-
-        digest = new Digest(value.ToString());
-        return true;
+        return hex.Length == wanted && !hex.ContainsAnyExcept(LowerHex);
     }
 
     /// <inheritdoc cref="TryParse(ReadOnlySpan{char}, out Digest)"/>

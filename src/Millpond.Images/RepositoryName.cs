@@ -24,29 +24,27 @@ public readonly record struct RepositoryName : IComparable<RepositoryName>
     /// <summary>Reads a name; false where the grammar or the length does not hold.</summary>
     public static bool TryParse(ReadOnlySpan<char> value, out RepositoryName name)
     {
-        name = default;
+        name = IsValid(value) ? new RepositoryName(value.ToString()) : default;
+        return !name.IsEmpty;
+    }
+
+    /// <summary>Whether the text is a name.</summary>
+    public static bool IsValid(ReadOnlySpan<char> value)
+    {
         if (value.IsEmpty || value.Length > MaxLength)
         {
             return false;
         }
 
-        var rest = value;
-        while (true)
+        foreach (var component in value.Split('/'))
         {
-            var slash = rest.IndexOf('/');
-            if (!IsComponent(slash < 0 ? rest : rest[..slash]))
+            if (!IsComponent(value[component]))
             {
                 return false;
             }
-
-            if (slash < 0)
-            {
-                name = new RepositoryName(value.ToString());
-                return true;
-            }
-
-            rest = rest[(slash + 1)..];
         }
+
+        return true;
     }
 
     /// <inheritdoc cref="TryParse(ReadOnlySpan{char}, out RepositoryName)"/>
