@@ -2,10 +2,12 @@ using Millpond.Images;
 
 namespace Millpond.Server.Cache;
 
-/// <summary>A manifest's exact bytes. <see cref="ContentLengthText"/> and the quoted ETag are made once, for the hot path.</summary>
+/// <summary>A manifest's exact bytes. The texts of its headers are made once, for the hot path.</summary>
 public sealed record ManifestContent(Digest Digest, string MediaType, ReadOnlyMemory<byte> Content)
 {
     public string DigestText { get; } = Digest.ToString();
+
+    public string EntityTag { get; } = $"\"{Digest}\"";
 
     public string ContentLengthText { get; } = Content.Length.ToString(System.Globalization.CultureInfo.InvariantCulture);
 }

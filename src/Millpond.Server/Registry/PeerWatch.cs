@@ -1,0 +1,40 @@
+using System.IO.Pipelines;
+using Microsoft.AspNetCore.Http;
+
+namespace Millpond.Server.Registry;
+
+/// <summary>
+/// Drops a peer that takes nothing for minutes. Judged by whole flushes, and generously: a full socket buffer of 4 MB wakes the sender only
+/// when a third of it is free, which takes an honest reader at 5 KB/s more than four minutes.
+/// </summary>
+internal sealed class PeerWatch(HttpContext context, TimeProvider time) : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+
+    private ITimer? timer;
+
+    /// <summary>Sends what was written; true where the peer is gone.</summary>
+    public ValueTask<bool> FlushAsync(PipeWriter writer)
+    {
+        var flush = writer.FlushAsync(CancellationToken.None);
+        return flush.IsCompletedSuccessfully ? new(IsGone(flush.Result)) : AwaitAsync(flush);
+    }
+
+    public void Dispose() => timer?.Dispose();
+
+    private static bool IsGone(FlushResult result) => result.IsCompleted || result.IsCanceled;
+
+    private async ValueTask<bool> AwaitAsync(ValueTask<FlushResult> flush)
+    {
+        timer ??= time.CreateTimer(static state => ((HttpContext)state!).Abort(), context, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        timer.Change(Patience, Timeout.InfiniteTimeSpan);
+        try
+        {
+            return IsGone(await flush);
+        }
+        finally
+        {
+            timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
+    }
+}

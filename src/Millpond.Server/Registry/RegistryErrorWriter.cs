@@ -1,0 +1,62 @@
+using System.Globalization;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+
+namespace Millpond.Server.Registry;
+
+/// <summary>Writes an error, with the same headers for every verb and no body for HEAD.</summary>
+public static class RegistryErrorWriter
+{
+    public static async ValueTask<RegistryAnswer> WriteAsync(HttpContext context, RegistryError error)
+    {
+        var response = context.Response;
+        response.StatusCode = error.Status;
+        if (error.RetryAfter is { } wait)
+        {
+            var seconds = Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds));
+            response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        }
+
+        if (error.Allow is not null)
+        {
+            response.Headers.Allow = error.Allow;
+        }
+
+        var sent = await RegistryJson.WriteAsync(context, "application/json", Serialize(error));
+        return new(error.Status, sent, error.Rule, Cache: null, error.Code);
+    }
+
+    /// <summary>The error's body.</summary>
+    public static ReadOnlyMemory<byte> Serialize(RegistryError error) => RegistryJson.Serialize(json =>
+    {
+        json.WriteStartArray("errors");
+        json.WriteStartObject();
+        json.WriteString("code", error.Code);
+        json.WriteString("message", error.Message);
+        WriteDetail(json, error);
+        json.WriteEndObject();
+        json.WriteEndArray();
+    });
+
+    private static void WriteDetail(Utf8JsonWriter json, RegistryError error)
+    {
+        if (error is { Rule: null, Upstream: null, Reason: null or "" })
+        {
+            return;
+        }
+
+        json.WriteStartObject("detail");
+        WriteIfGiven(json, "rule", error.Rule);
+        WriteIfGiven(json, "upstream", error.Upstream);
+        WriteIfGiven(json, "reason", error.Reason);
+        json.WriteEndObject();
+    }
+
+    private static void WriteIfGiven(Utf8JsonWriter json, string name, string? value)
+    {
+        if (!string.IsNullOrEmpty(value))
+        {
+            json.WriteString(name, value);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
+using Millpond.Server.Cache;
+
+namespace Millpond.Server.Registry;
+
+/// <summary>The headers of a pull's answer that the framework has no names for.</summary>
+internal static class RegistryHeaders
+{
+    public const string ApiVersion = "Docker-Distribution-Api-Version";
+    public const string ApiVersionValue = "registry/2.0";
+    public const string ContentDigest = "Docker-Content-Digest";
+    public const string Cache = "Millpond-Cache";
+    public const string FiltersApplied = "OCI-Filters-Applied";
+    public const string NoTransform = "no-transform";
+    public const string StaleWarning = "110 - \"Response is Stale\"";
+
+    public static string Text(CacheStatus status) => status switch
+    {
+        CacheStatus.Hit => "hit",
+        CacheStatus.Miss => "miss",
+        CacheStatus.Stale => "stale",
+        CacheStatus.Revalidated => "revalidated",
+    };
+
+    public static void SetCache(IHeaderDictionary headers, CacheStatus status)
+    {
+        headers[Cache] = Text(status);
+        if (status == CacheStatus.Stale)
+        {
+            headers.Warning = StaleWarning;
+        }
+    }
+
+    /// <summary>Whether <c>If-None-Match</c> names this entity tag (quoted), weakly compared, or any.</summary>
+    public static bool IsUnchanged(HttpRequest request, string entityTag)
+    {
+        var wanted = request.Headers.IfNoneMatch;
+        if (wanted.Count == 0)
+        {
+            return false;
+        }
+
+        foreach (var line in wanted)
+        {
+            foreach (var part in line.AsSpan().Split(','))
+            {
+                var tag = line.AsSpan()[part].Trim(" \t");
+                if (tag is "*" || tag.SequenceEqual(entityTag) || (tag.StartsWith("W/", StringComparison.Ordinal) && tag[2..].SequenceEqual(entityTag)))
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>What the client's <c>Cache-Control</c> asks of this cache.</summary>
+    public static PullOptions ReadOptions(HttpRequest request)
+    {
+        var control = request.Headers.CacheControl;
+        return control.Count == 0 ? default : new(NoCache: HasDirective(control, "no-cache"), OnlyIfCached: HasDirective(control, "only-if-cached"));
+    }
+
+    private static bool HasDirective(StringValues control, string directive)
+    {
+        foreach (var line in control)
+        {
+            foreach (var part in line.AsSpan().Split(','))
+            {
+                if (line.AsSpan()[part].Trim(" \t").Equals(directive, StringComparison.OrdinalIgnoreCase))
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
+}
