@@ -1,0 +1,50 @@
+using System.Data.Common;
+using Dapper;
+using FluentMigrator.Runner;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Millpond.Server.Catalog.Migrations;
+
+namespace Millpond.Server.Catalog;
+
+/// <summary>Brings a database to the schema of this program. FluentMigrator is started only where there is something to do.</summary>
+internal static class CatalogSchema
+{
+    /// <summary>The newest migration.</summary>
+    public const long Current = M0001Tables.Version;
+
+    /// <summary>The version found before; 0 = a new database.</summary>
+    /// <exception cref="CatalogUnusableException">A newer program has written it.</exception>
+    public static long Migrate(DbConnection connection, string path, Dialect dialect)
+    {
+        var found = connection.ExecuteScalar<long>(dialect.TableExists, new { name = SchemaVersions.Table }) == 0
+            ? 0
+            : connection.ExecuteScalar<long?>($"SELECT max({SchemaVersions.Column}) FROM {SchemaVersions.Table}") ?? 0;
+        if (found > Current)
+        {
+            throw CatalogUnusableException.Newer(path, found, Current);
+        }
+
+        if (found < Current)
+        {
+            Run(connection.ConnectionString);
+        }
+
+        return found;
+    }
+
+    private static void Run(string connectionString)
+    {
+        using var services = new ServiceCollection()
+            .AddLogging(logging => logging.ClearProviders())
+            .AddFluentMigratorCore()
+            .ConfigureRunner(runner => runner
+                .AddSQLite()
+                .WithGlobalConnectionString(connectionString)
+                .WithVersionTable(new SchemaVersions())
+                .ScanIn(typeof(M0001Tables).Assembly).For.Migrations())
+            .BuildServiceProvider();
+        using var scope = services.CreateScope();
+        scope.ServiceProvider.GetRequiredService<IMigrationRunner>().MigrateUp();
+    }
+}

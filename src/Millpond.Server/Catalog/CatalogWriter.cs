@@ -1,0 +1,202 @@
+using System.Collections.Concurrent;
+using System.Data.Common;
+using Dapper;
+using Microsoft.Extensions.Logging;
+
+namespace Millpond.Server.Catalog;
+
+/// <summary>
+/// The one thread that writes. What has queued up while it was busy is committed together (group commit), each write under a
+/// savepoint, so that one that fails takes nothing of its neighbours along.
+/// </summary>
+internal sealed partial class CatalogWriter
+{
+    /// <summary>Bounds how long the first of a group waits for its commit, and what a lost group has to repeat.</summary>
+    private const int MostTogether = 256;
+
+    private const string Savepoint = "one_write";
+
+    private static readonly TimeSpan FullIsLoggedEvery = TimeSpan.FromMinutes(1);
+
+    private readonly BlockingCollection<PendingWrite> queue = [];
+    private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly DbConnection connection;
+    private readonly Dialect dialect;
+    private readonly string path;
+    private readonly TimeProvider time;
+    private readonly ILogger log;
+    private long? fullLoggedAt;
+    private bool? durable;
+
+    /// <summary>Takes over an open connection.</summary>
+    public CatalogWriter(DbConnection connection, Dialect dialect, string path, TimeProvider time, ILogger log)
+    {
+        this.connection = connection;
+        this.dialect = dialect;
+        this.path = path;
+        this.time = time;
+        this.log = log;
+        new Thread(Run) { IsBackground = true, Name = "catalog writer" }.Start();
+    }
+
+    /// <summary>Why the last transaction could not be committed, other than by a full disk; null when it could.</summary>
+    public string? Trouble { get; private set; }
+
+    /// <summary>Queues a write. The task ends when it is committed. A write may be run twice, so it must not change anything but the database.</summary>
+    /// <param name="durable">Whether it must survive a power cut once the task has ended.</param>
+    public Task WriteAsync(Action<DbConnection> write, bool durable = false)
+    {
+        var pending = new PendingWrite(write, durable);
+        try
+        {
+            queue.Add(pending);
+        }
+        catch (InvalidOperationException)
+        {
+            return Task.FromException(new ObjectDisposedException(nameof(CatalogDatabase)));
+        }
+
+        return pending.Done.Task;
+    }
+
+    /// <summary>Commits what is queued and closes the connection.</summary>
+    public async Task EndAsync()
+    {
+        queue.CompleteAdding();
+        await ended.Task;
+        queue.Dispose();
+    }
+
+    private void Run()
+    {
+        var group = new List<PendingWrite>(MostTogether);
+        foreach (var first in queue.GetConsumingEnumerable())
+        {
+            group.Clear();
+            group.Add(first);
+            while (group.Count < MostTogether && queue.TryTake(out var next))
+            {
+                group.Add(next);
+            }
+
+            if (group.Count == 1 || !TryCommitTogether(group))
+            {
+                group.ForEach(CommitAlone);
+            }
+        }
+
+        connection.Dispose();
+        ended.SetResult();
+    }
+
+    /// <summary>False where the transaction was lost, and with it all that was written in it: a full disk, a failing one.</summary>
+    private bool TryCommitTogether(List<PendingWrite> group)
+    {
+        var failures = new Exception?[group.Count];
+        try
+        {
+            SetDurability(group.Exists(write => write.Durable));
+            using var transaction = connection.BeginTransaction();
+            for (var i = 0; i < failures.Length; i++)
+            {
+                transaction.Save(Savepoint);
+                failures[i] = Try(group[i].Write);
+                if (failures[i] is not null)
+                {
+                    transaction.Rollback(Savepoint);
+                }
+
+                transaction.Release(Savepoint);
+            }
+
+            transaction.Commit();
+        }
+        catch (Exception lost) when (lost is DbException or InvalidOperationException)
+        {
+            return false;
+        }
+
+        Trouble = null;
+        for (var i = 0; i < failures.Length; i++)
+        {
+            End(group[i], failures[i]);
+        }
+
+        return true;
+    }
+
+    private void CommitAlone(PendingWrite pending)
+    {
+        var failure = Try(connection =>
+        {
+            SetDurability(pending.Durable);
+            using var transaction = connection.BeginTransaction();
+            pending.Write(connection);
+            transaction.Commit();
+        });
+        Trouble = failure is DbException && !dialect.IsFull(failure) ? failure.Message : null;
+        End(pending, failure);
+    }
+
+    /// <summary>Whatever a write throws belongs to its caller; the thread and the neighbours go on.</summary>
+    private Exception? Try(Action<DbConnection> write)
+    {
+        try
+        {
+            write(connection);
+            return null;
+        }
+        catch (Exception failure)
+        {
+            return failure;
+        }
+    }
+
+    private void End(PendingWrite pending, Exception? failure)
+    {
+        if (failure is null)
+        {
+            pending.Done.SetResult();
+            return;
+        }
+
+        if (!dialect.IsFull(failure))
+        {
+            pending.Done.SetException(failure);
+            return;
+        }
+
+        var now = time.GetTimestamp();
+        if (fullLoggedAt is not { } last || time.GetElapsedTime(last, now) >= FullIsLoggedEvery)
+        {
+            fullLoggedAt = now;
+            Log.Full(log, path);
+        }
+
+        pending.Done.SetException(new CatalogFullException(path, failure));
+    }
+
+    private void SetDurability(bool wanted)
+    {
+        if (durable != wanted)
+        {
+            connection.Execute(wanted ? dialect.Durable : dialect.Relaxed);
+            durable = wanted;
+        }
+    }
+
+    private sealed class PendingWrite(Action<DbConnection> write, bool durable)
+    {
+        public Action<DbConnection> Write { get; } = write;
+
+        public bool Durable { get; } = durable;
+
+        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 301, Level = LogLevel.Error, Message = "The catalog {Path} cannot grow, its disk is full: pulls go on, what they bring is not remembered. Free space on the disk.")]
+        public static partial void Full(ILogger logger, string path);
+    }
+}

@@ -1,0 +1,59 @@
+using System.Collections.Immutable;
+using System.Data.Common;
+using Microsoft.Data.Sqlite;
+
+namespace Millpond.Server.Catalog;
+
+/// <summary>
+/// What differs between databases; all other SQL is read by SQLite and PostgreSQL alike. Plain values and functions, so that the
+/// second database is a second value.
+/// </summary>
+internal sealed record Dialect
+{
+    /// <summary>What every connection runs when it is opened.</summary>
+    public required ImmutableArray<string> Setup { get; init; }
+
+    /// <summary>What only reading connections run after <see cref="Setup"/>.</summary>
+    public required ImmutableArray<string> ReaderSetup { get; init; }
+
+    /// <summary>Run on the writer's connection before a transaction that must survive a power cut.</summary>
+    public required string Durable { get; init; }
+
+    /// <summary>Run on the writer's connection before a transaction whose last seconds may be lost in a power cut (never torn).</summary>
+    public required string Relaxed { get; init; }
+
+    /// <summary>Counts the tables called <c>@name</c>.</summary>
+    public required string TableExists { get; init; }
+
+    public required Func<Exception, bool> IsFull { get; init; }
+
+    public required Func<Exception, bool> IsDamaged { get; init; }
+
+    public static Dialect Sqlite { get; } = new()
+    {
+        // journal_size_limit: a WAL that once grew large gives its disk back. trusted_schema: no functions from a file's schema.
+        Setup = ["PRAGMA journal_mode = WAL", "PRAGMA journal_size_limit = 67108864", "PRAGMA trusted_schema = OFF", "PRAGMA busy_timeout = 5000"],
+        ReaderSetup = ["PRAGMA query_only = ON"],
+        Durable = "PRAGMA synchronous = FULL",
+        Relaxed = "PRAGMA synchronous = NORMAL",
+        TableExists = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = @name",
+
+        // A full disk shows as SQLITE_IOERR_SHMSIZE where the WAL's index cannot grow.
+        IsFull = failure => failure is SqliteException { SqliteErrorCode: 13 } or SqliteException { SqliteExtendedErrorCode: 4874 },
+        IsDamaged = failure => failure is SqliteException { SqliteErrorCode: 11 or 26 },
+    };
+
+    /// <summary>The connections to a database file. They are pooled by <see cref="ReadPool"/>, which keeps their prepared commands too.</summary>
+    public static DbDataSource OpenSqlite(string path) => SqliteFactory.Instance.CreateDataSource(
+        new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = 5 }.ConnectionString);
+
+    public void SetUp(DbConnection connection, bool reader)
+    {
+        foreach (var statement in reader ? Setup.AddRange(ReaderSetup) : Setup)
+        {
+            using var command = connection.CreateCommand();
+            command.CommandText = statement;
+            command.ExecuteNonQuery();
+        }
+    }
+}

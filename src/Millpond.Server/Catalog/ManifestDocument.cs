@@ -1,0 +1,124 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+
+namespace Millpond.Server.Catalog;
+
+/// <summary>
+/// What a manifest refers to, read from its bytes, which stay as they are. Of a known media type only the fields that belong to it
+/// are read, so that a document cannot be an index to one reader and an image to another.
+/// </summary>
+/// <param name="ArtifactType">As the referrers API shows it: an image manifest without one has its config's media type.</param>
+/// <param name="Manifests">The children that are manifests; they may be missing.</param>
+/// <param name="Blobs">Config and layers, in their order.</param>
+public sealed record ManifestDocument(
+    string MediaType, string? ArtifactType, Descriptor? Subject, ImmutableArray<Descriptor> Manifests, ImmutableArray<Descriptor> Blobs)
+{
+    public const string DockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
+    public const string DockerManifestList = "application/vnd.docker.distribution.manifest.list.v2+json";
+    public const string OciManifest = "application/vnd.oci.image.manifest.v1+json";
+    public const string OciIndex = "application/vnd.oci.image.index.v1+json";
+    public const string OciArtifact = "application/vnd.oci.artifact.manifest.v1+json";
+
+    /// <summary>Whether this is one of the media types whose children registries check when it is pushed.</summary>
+    public bool IsKnown => KindOf(MediaType) != Kind.Unknown;
+
+    private enum Kind
+    {
+        Unknown,
+        Image,
+        Index,
+        Artifact,
+    }
+
+    /// <summary>Reads a manifest; null where the bytes are no JSON object. Children without a digest or size are left out.</summary>
+    /// <param name="mediaType">From the Content-Type, parameters are dropped; where empty, the document's own is taken.</param>
+    public static ManifestDocument? TryParse(ReadOnlyMemory<byte> content, string mediaType)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(content);
+            return json.RootElement.ValueKind == JsonValueKind.Object ? Read(json.RootElement, WithoutParameters(mediaType)) : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    private static ManifestDocument Read(JsonElement json, string asked)
+    {
+        var mediaType = asked.Length > 0 ? asked : json.TextOf("mediaType") ?? "";
+        var subject = json.TryGetProperty("subject", out var subjectJson) ? Descriptor.TryRead(subjectJson) : null;
+        var ownType = json.TextOf("artifactType") is { Length: > 0 } text ? text : null;
+        return KindOf(mediaType) switch
+        {
+            Kind.Image => new(mediaType, ownType ?? ConfigType(json), subject, [], [.. One(json, "config"), .. Many(json, "layers")]),
+            Kind.Index => new(mediaType, ownType, subject, [.. Many(json, "manifests")], []),
+            Kind.Artifact => new(mediaType, ownType, subject, [], [.. Many(json, "blobs")]),
+            Kind.Unknown => ReadUnknown(json, mediaType, ownType, subject),
+        };
+    }
+
+    /// <summary>A media type of the future: every descriptor at the top, alone or in a list, is a child.</summary>
+    private static ManifestDocument ReadUnknown(JsonElement json, string mediaType, string? artifactType, Descriptor? subject)
+    {
+        var children = new List<Descriptor>();
+        foreach (var property in json.EnumerateObject())
+        {
+            if (property.NameEquals("subject"))
+            {
+                continue;
+            }
+
+            children.AddRange(One(json, property.Name));
+            children.AddRange(Many(json, property.Name));
+        }
+
+        return new(
+            mediaType, artifactType ?? ConfigType(json), subject,
+            [.. children.Where(child => KindOf(child.MediaType) != Kind.Unknown)],
+            [.. children.Where(child => KindOf(child.MediaType) == Kind.Unknown)]);
+    }
+
+    private static Kind KindOf(string mediaType) => mediaType switch
+    {
+        DockerManifest or OciManifest => Kind.Image,
+        DockerManifestList or OciIndex => Kind.Index,
+        OciArtifact => Kind.Artifact,
+        _ => Kind.Unknown,
+    };
+
+    private static string? ConfigType(JsonElement json) =>
+        json.TryGetProperty("config", out var config) && config.ValueKind == JsonValueKind.Object
+        && config.TextOf("mediaType") is { Length: > 0 } text ? text : null;
+
+    private static IEnumerable<Descriptor> One(JsonElement json, string name)
+    {
+        if (json.TryGetProperty(name, out var child) && Descriptor.TryRead(child) is { } descriptor)
+        {
+            yield return descriptor;
+        }
+    }
+
+    private static IEnumerable<Descriptor> Many(JsonElement json, string name)
+    {
+        if (!json.TryGetProperty(name, out var list) || list.ValueKind != JsonValueKind.Array)
+        {
+            yield break;
+        }
+
+        foreach (var child in list.EnumerateArray())
+        {
+            if (Descriptor.TryRead(child) is { } descriptor)
+            {
+                yield return descriptor;
+            }
+        }
+    }
+
+    private static string WithoutParameters(string mediaType)
+    {
+        var end = mediaType.IndexOf(';');
+        return (end < 0 ? mediaType : mediaType[..end]).Trim();
+    }
+}

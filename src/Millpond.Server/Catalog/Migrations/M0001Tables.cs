@@ -1,0 +1,99 @@
+using FluentMigrator;
+
+namespace Millpond.Server.Catalog.Migrations;
+
+/// <summary>
+/// The first schema. Plain SQL, because FluentMigrator's own table syntax knows neither STRICT nor WITHOUT ROWID. Names are ordered by
+/// their bytes in every query, so their columns say so. No foreign keys: children and linked digests may not be here (yet).
+/// </summary>
+[Migration(Version, "Repositories, manifests, links, tags, blobs and lists")]
+public sealed class M0001Tables : ForwardOnlyMigration
+{
+    public const long Version = 1;
+
+    public override void Up()
+    {
+        Execute.Sql(
+            """
+            CREATE TABLE repositories (
+              name TEXT COLLATE BINARY NOT NULL PRIMARY KEY,
+              rule TEXT NULL
+            ) STRICT, WITHOUT ROWID
+            """);
+
+        // The bytes are in a table of their own: times are written often, and whoever looks through all manifests should not read past their bytes.
+        Execute.Sql(
+            """
+            CREATE TABLE manifests (
+              digest TEXT COLLATE BINARY NOT NULL PRIMARY KEY,
+              media_type TEXT NOT NULL,
+              artifact_type TEXT NULL,
+              subject TEXT NULL,
+              size INTEGER NOT NULL,
+              stored_at INTEGER NOT NULL,
+              pulled_at INTEGER NOT NULL
+            ) STRICT, WITHOUT ROWID
+            """);
+        Execute.Sql("CREATE INDEX manifests_by_subject ON manifests (subject) WHERE subject IS NOT NULL");
+        Execute.Sql("CREATE TABLE manifest_bytes (digest TEXT COLLATE BINARY NOT NULL PRIMARY KEY, content BLOB NOT NULL) STRICT");
+
+        Execute.Sql(
+            """
+            CREATE TABLE children (
+              parent TEXT COLLATE BINARY NOT NULL,
+              digest TEXT COLLATE BINARY NOT NULL,
+              size INTEGER NOT NULL,
+              linked_with_parent INTEGER NOT NULL,
+              PRIMARY KEY (parent, digest)
+            ) STRICT, WITHOUT ROWID
+            """);
+        Execute.Sql("CREATE INDEX children_by_digest ON children (digest, size)");
+
+        Execute.Sql(
+            """
+            CREATE TABLE links (
+              repository TEXT COLLATE BINARY NOT NULL,
+              digest TEXT COLLATE BINARY NOT NULL,
+              PRIMARY KEY (repository, digest)
+            ) STRICT, WITHOUT ROWID
+            """);
+
+        Execute.Sql(
+            """
+            CREATE TABLE tags (
+              repository TEXT COLLATE BINARY NOT NULL,
+              tag TEXT COLLATE BINARY NOT NULL,
+              digest TEXT COLLATE BINARY NOT NULL,
+              pushed INTEGER NOT NULL,
+              checked_at INTEGER NOT NULL,
+              absent_since INTEGER NULL,
+              PRIMARY KEY (repository, tag)
+            ) STRICT, WITHOUT ROWID
+            """);
+
+        Execute.Sql(
+            """
+            CREATE TABLE blobs (
+              digest TEXT COLLATE BINARY NOT NULL PRIMARY KEY,
+              size INTEGER NOT NULL,
+              stored_at INTEGER NOT NULL,
+              pulled_at INTEGER NOT NULL
+            ) STRICT, WITHOUT ROWID
+            """);
+        Execute.Sql("CREATE INDEX blobs_by_pull ON blobs (pulled_at, digest)");
+
+        Execute.Sql("CREATE TABLE totals (name TEXT COLLATE BINARY NOT NULL PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID");
+        Execute.Sql("INSERT INTO totals (name, value) VALUES ('blob_bytes', 0)");
+
+        Execute.Sql(
+            """
+            CREATE TABLE lists (
+              repository TEXT COLLATE BINARY NOT NULL,
+              key TEXT COLLATE BINARY NOT NULL,
+              content BLOB NOT NULL,
+              checked_at INTEGER NOT NULL,
+              PRIMARY KEY (repository, key)
+            ) STRICT
+            """);
+    }
+}
