@@ -20,6 +20,9 @@ public sealed record ServerConfiguration
     /// <summary>The data folder, as given.</summary>
     public string Data { get; init; } = "./millpond-data";
 
+    /// <summary>Who may pull.</summary>
+    public AccessMode Access { get; init; } = AccessMode.Anonymous;
+
     /// <summary>Listeners for health, metrics and <c>/-/</c>; empty = the main ones.</summary>
     public ImmutableArray<Uri> OperationsListen { get; init; } = [];
 
@@ -38,6 +41,12 @@ public sealed record ServerConfiguration
     public TimeSpan ShutdownGrace { get; init; } = TimeSpan.FromSeconds(30);
 
     public LogConfiguration Log { get; init; } = new();
+}
+
+public enum AccessMode
+{
+    /// <summary>Whoever reaches a listener.</summary>
+    Anonymous,
 }
 
 /// <summary>PEM files, read again when they change.</summary>

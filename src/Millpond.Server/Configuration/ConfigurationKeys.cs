@@ -1,0 +1,142 @@
+using System.Collections.Frozen;
+using System.Collections.Immutable;
+using System.Net;
+using Microsoft.Extensions.Logging;
+using static Millpond.Server.Configuration.KeyScope;
+
+namespace Millpond.Server.Configuration;
+
+/// <summary>
+/// The one table of keys: what the reader knows, what a mistyped key is compared with, where defaults stand, and what
+/// <c>docs/configuration.md</c> lists.
+/// </summary>
+public static class ConfigurationKeys
+{
+    /// <summary>Filled by the fields below, so it must stand above them.</summary>
+    private static readonly List<ConfigurationKey> Table = [];
+
+    internal static readonly ConfigurationKey<ImmutableArray<Uri>> Listen = Default(TopLevel, "listen", KeyTypes.ListenUrls, "http://127.0.0.1:5000",
+        "Where clients reach the server. `https` needs `tls`; beyond loopback `access.mode` must be said. `localhost` is 127.0.0.1, port 0 a free port");
+    internal static readonly ConfigurationKey<Uri?> PublicUrl = Optional(TopLevel, "publicUrl", KeyTypes.PublicUrl,
+        "What clients call the server, behind an ingress. Without it `Location` and `Link` are relative");
+    internal static readonly ConfigurationKey<string?> TlsCertificate = Optional(TopLevel, "tls.certificate", KeyTypes.File,
+        "PEM file with the certificate and its chain for https listeners; read again when it changes");
+    internal static readonly ConfigurationKey<string?> TlsKey = Optional(TopLevel, "tls.key", KeyTypes.File, "PEM file with the certificate's private key");
+    internal static readonly ConfigurationKey<ImmutableArray<IPNetwork>> TrustedProxies = Optional(TopLevel, "trustedProxies", KeyTypes.Networks,
+        "Whose `X-Forwarded-*` headers are believed");
+    internal static readonly ConfigurationKey<string?> Data = Default(TopLevel, "data", KeyTypes.Folder, "./millpond-data",
+        "The folder of everything kept. Locked: a second server on it is refused, and so is a format newer than the program");
+    internal static readonly ConfigurationKey<AccessMode> AccessMode = Optional(TopLevel, "access.mode", KeyTypes.AccessMode,
+        "Who may pull. `anonymous`: whoever reaches a listener", "`anonymous` on loopback, else it must be said");
+    internal static readonly ConfigurationKey<ImmutableArray<Uri>> OperationsListen = Optional(TopLevel, "operations.listen", KeyTypes.ListenUrls,
+        "Listeners of their own for health, metrics and `/-/`", "the main listener");
+    internal static readonly ConfigurationKey<ImmutableArray<Preset>> Presets = Default(TopLevel, "presets", KeyTypes.Presets, "quay, k8s",
+        "Presets that are rules without being written, also beside `rules`. `[]` = none, nor any answer about opt-in presets");
+    internal static readonly ConfigurationKey<SizeLimit> StorageLimit = Default(TopLevel, "storage.limit", KeyTypes.SizeOrPercent, "90%",
+        "Up to where the store may fill the disk; beyond it the least recently pulled is evicted");
+    internal static readonly ConfigurationKey<SizeLimit> StorageHeadroom = Default(TopLevel, "storage.headroom", KeyTypes.SizeOrPercent, "5%",
+        "What fills leave free on the disk for the catalog");
+    internal static readonly ConfigurationKey<TimeSpan> PartialsFor = Default(TopLevel, "storage.partialsFor", KeyTypes.Duration, "24h",
+        "How long a paused fill keeps what it has");
+    internal static readonly ConfigurationKey<int> OrphanFills = Default(TopLevel, "storage.orphanFills", KeyTypes.Count, "4",
+        "How many fills may run on without a reader");
+    internal static readonly ConfigurationKey<long> NearlyDone = Default(TopLevel, "storage.nearlyDone", KeyTypes.Size, "64MiB",
+        "A fill with no more than this left runs on without a reader in any case");
+    internal static readonly ConfigurationKey<TimeSpan> NegativeAbsent = Default(TopLevel, "negativeCache.absent", KeyTypes.Duration, "30s",
+        "How long an upstream's 404 is believed");
+    internal static readonly ConfigurationKey<TimeSpan> NegativeRefused = Default(TopLevel, "negativeCache.refused", KeyTypes.Duration, "30s",
+        "How long an upstream's 401 or 403 is believed for the same credential");
+    internal static readonly ConfigurationKey<TimeSpan> ShutdownGrace = Default(TopLevel, "shutdown.grace", KeyTypes.Duration, "30s",
+        "How long running requests, and fills with readers, go on after SIGTERM");
+    internal static readonly ConfigurationKey<LogLevel> LogLevel = Default(TopLevel, "log.level", KeyTypes.LogLevel, "info", "The least severe line that is written");
+    internal static readonly ConfigurationKey<LogFormat> LogFormat = Default(TopLevel, "log.format", KeyTypes.LogFormat, "json", "How lines are written");
+    internal static readonly ConfigurationKey<bool> LogAccess = Default(TopLevel, "log.access", KeyTypes.Boolean, "true", "A line per request");
+
+    internal static readonly ConfigurationKey<string?> RulePrefix = Optional(Rule, "prefix", KeyTypes.Prefix,
+        "First segments of the repositories pulled by this rule; the longest prefix wins, `ROOT` matches last. A preset's name inherits the preset", "required");
+    internal static readonly ConfigurationKey<UpstreamAddress?> RuleUpstream = Optional(Rule, "upstream", KeyTypes.Upstream,
+        "The registry behind the rule; a bare host means https. For a rule named like a preset only the address changes: it still stands for the preset's registry",
+        "the preset's, else required");
+    internal static readonly ConfigurationKey<string?> RuleRepositoryPrefix = Optional(Rule, "upstreamRepositoryPrefix", KeyTypes.RepositoryPrefix,
+        "Put before the repository at the upstream, as in ECR; not for `ROOT`");
+    internal static readonly ConfigurationKey<ImmutableArray<string>> RuleHosts = Optional(Rule, "hosts", KeyTypes.Hosts,
+        "Names of this server that mean the rule, without the prefix in the path");
+    internal static readonly ConfigurationKey<bool> RuleAnonymous = Default(Rule, "anonymous", KeyTypes.Boolean, "false",
+        "`true` = pull an opt-in upstream without a credential");
+    internal static readonly ConfigurationKey<string?> CredentialFile = Optional(Rule, "credential.file", KeyTypes.File,
+        "JSON file `{\"username\": \"…\", \"accessToken\": \"…\"}`; read again when it changes");
+    internal static readonly ConfigurationKey<string?> CredentialUsernameEnv = Optional(Rule, "credential.usernameEnv", KeyTypes.Variable,
+        "Environment variable with the user name, together with `tokenEnv`, instead of `file`");
+    internal static readonly ConfigurationKey<string?> CredentialTokenEnv = Optional(Rule, "credential.tokenEnv", KeyTypes.Variable,
+        "Environment variable with the access token");
+    internal static readonly ConfigurationKey<ImmutableArray<string>> RuleAllow = Optional(Rule, "allow", KeyTypes.Globs,
+        "Which repositories at the upstream may be pulled (below `upstreamRepositoryPrefix`). A rule with a credential that is pulled anonymously must state it",
+        "all");
+    internal static readonly ConfigurationKey<ImmutableArray<string>> RuleDeny = Optional(Rule, "deny", KeyTypes.Globs, "Which of the allowed ones may not");
+
+    internal static readonly ConfigurationKey<TimeSpan> RevalidateAfter = Default(RuleAndDefaults, "revalidateAfter", KeyTypes.Duration, "24h",
+        "How long a tag is served without asking the upstream; `0s` = ask at every pull");
+    internal static readonly ConfigurationKey<OnUpstreamDelete> OnUpstreamDelete = Default(RuleAndDefaults, "onUpstreamDelete", KeyTypes.OnUpstreamDelete, "keep",
+        "What a tag does that the upstream has deleted");
+    internal static readonly ConfigurationKey<IndexCompletion> CompleteIndexes = Default(RuleAndDefaults, "completeIndexes", KeyTypes.Completion, "none",
+        "Which other platforms of a pulled index are fetched in the background. `off` and `false` are read as `none`");
+    internal static readonly ConfigurationKey<TimeSpan> TimeoutConnect = Default(RuleAndDefaults, "timeouts.connect", KeyTypes.PositiveDuration, "10s",
+        "To have a connection to the upstream");
+    internal static readonly ConfigurationKey<TimeSpan> TimeoutFirstByte = Default(RuleAndDefaults, "timeouts.firstByte", KeyTypes.PositiveDuration, "30s",
+        "From a request to the answer's headers");
+    internal static readonly ConfigurationKey<TimeSpan> TimeoutRevalidate = Default(RuleAndDefaults, "timeouts.revalidate", KeyTypes.PositiveDuration, "5s",
+        "A whole check of a tag that is cached; then it is served stale");
+    internal static readonly ConfigurationKey<TimeSpan> TimeoutIdle = Default(RuleAndDefaults, "timeouts.idle", KeyTypes.PositiveDuration, "30s",
+        "Between two reads of a body; then the fill resumes on another connection");
+    internal static readonly ConfigurationKey<long> MinimumRate = Default(RuleAndDefaults, "minimumRate", KeyTypes.Size, "10KiB",
+        "Per second, over 60 s: a slower fill counts as stalled; `0B` = never");
+    internal static readonly ConfigurationKey<int> LimitFills = Default(RuleAndDefaults, "limits.fills", KeyTypes.PositiveCount, "16",
+        "Bodies downloaded from the upstream at once");
+    internal static readonly ConfigurationKey<int> LimitRequests = Default(RuleAndDefaults, "limits.requests", KeyTypes.PositiveCount, "16",
+        "Short requests to the upstream at once");
+    internal static readonly ConfigurationKey<string?> UpstreamCa = Optional(RuleAndDefaults, "tls.ca", KeyTypes.File,
+        "PEM file of authorities believed for the upstream, its token and its blob hosts", "the system's");
+    internal static readonly ConfigurationKey<string?> UpstreamCertificate = Optional(RuleAndDefaults, "tls.certificate", KeyTypes.File,
+        "PEM file of a client certificate");
+    internal static readonly ConfigurationKey<string?> UpstreamKey = Optional(RuleAndDefaults, "tls.key", KeyTypes.File, "PEM file of its private key");
+    internal static readonly ConfigurationKey<bool> UpstreamInsecure = Default(RuleAndDefaults, "tls.insecure", KeyTypes.Boolean, "false",
+        "`true` = believe any certificate");
+    internal static readonly ConfigurationKey<string?> Proxy = Optional(RuleAndDefaults, "proxy", KeyTypes.Proxy,
+        "The proxy to the upstream, its token and its blob hosts", "the environment's");
+    internal static readonly ConfigurationKey<ImmutableArray<KeyValuePair<string, string>>> Headers = Optional(RuleAndDefaults, "headers", KeyTypes.Headers,
+        "Sent with every request to the upstream");
+    internal static readonly ConfigurationKey<ImmutableArray<Uri>> TokenRealms = Optional(RuleAndDefaults, "tokenRealms", KeyTypes.Urls,
+        "Token endpoints the credential may be sent to beside the upstream's own origin");
+    internal static readonly ConfigurationKey<bool> PrivateRedirects = Default(RuleAndDefaults, "privateRedirects", KeyTypes.Boolean, "false",
+        "`true` = follow redirects to private addresses although the upstream is public");
+
+    internal static readonly ConfigurationKey<Uri?> ListenerUrl = Optional(Listener, "url", KeyTypes.ListenUrl,
+        "A whole listener for one rule (docker's `registry-mirrors`)", "required");
+    internal static readonly ConfigurationKey<string?> ListenerRule = Optional(Listener, "rule", KeyTypes.Prefix, "The prefix of that rule", "required");
+
+    private static readonly FrozenDictionary<(KeyScope Scope, string Path), ConfigurationKey> ByPath =
+        Table.ToFrozenDictionary(k => (k.Scope, k.Path));
+
+    /// <summary>Every key, in the order of the docs.</summary>
+    public static ImmutableArray<ConfigurationKey> All { get; } = [.. Table];
+
+    /// <summary>Top-level words that later versions will read.</summary>
+    public static ImmutableArray<string> Reserved { get; } = ["store", "catalog", "cluster", "admission", "lifecycle", "secrets"];
+
+    internal static IEnumerable<ConfigurationKey> In(ImmutableArray<KeyScope> scopes) => All.Where(k => scopes.Contains(k.Scope));
+
+    internal static ConfigurationKey? Find(ImmutableArray<KeyScope> scopes, string path) =>
+        scopes.Select(s => ByPath.GetValueOrDefault((s, path))).FirstOrDefault(k => k is not null);
+
+    private static ConfigurationKey<T> Default<T>(KeyScope scope, string path, KeyType<T> type, string text, string effect) =>
+        Add(ConfigurationKey<T>.WithDefault(scope, path, type, text, effect));
+
+    private static ConfigurationKey<T> Optional<T>(KeyScope scope, string path, KeyType<T> type, string effect, string absent = "none") =>
+        Add(ConfigurationKey<T>.Optional(scope, path, type, absent, effect));
+
+    private static ConfigurationKey<T> Add<T>(ConfigurationKey<T> key)
+    {
+        Table.Add(key);
+        return key;
+    }
+}

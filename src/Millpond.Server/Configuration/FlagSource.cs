@@ -1,0 +1,77 @@
+namespace Millpond.Server.Configuration;
+
+/// <summary>The flags of <c>serve</c>.</summary>
+internal sealed class FlagSource(IReadOnlyList<FlagValue> flags, Draft draft)
+{
+    public const string Config = "--config";
+    public const string Data = "--data";
+    public const string Listen = "--listen";
+    public const string Upstream = "--upstream";
+
+    /// <summary>Makes the rules that flags name, so that the environment can speak of them.</summary>
+    public void MakeRules()
+    {
+        foreach (var flag in flags.Where(f => f.Name == Upstream))
+        {
+            if (flag.Value.IndexOf('=') is > 0 and var sign)
+            {
+                MakeRule(flag.Value[..sign]);
+            }
+        }
+    }
+
+    /// <summary>Sets what flags give, over file and environment.</summary>
+    public void Read()
+    {
+        var listen = flags.Where(f => f.Name == Listen).Select(f => f.Value).ToList();
+        if (listen.Count > 0)
+        {
+            draft.Server.Read(ConfigurationKeys.Listen, ConfigurationNode.List(listen.SelectMany(KeyType.SplitCommas)), SettingOrigin.Outside(Listen), draft.Mistakes);
+        }
+
+        foreach (var flag in flags.Where(f => f.Name == Data))
+        {
+            draft.Server.Read(ConfigurationKeys.Data, KeyType.ScalarNode(flag.Value), SettingOrigin.Outside(Data), draft.Mistakes);
+        }
+
+        foreach (var flag in flags.Where(f => f.Name == Upstream))
+        {
+            ReadUpstream(flag.Value);
+        }
+
+        foreach (var flag in flags.Where(f => f.Name is not (Config or Data or Listen or Upstream)))
+        {
+            draft.Mistakes.Add(SettingOrigin.Outside(flag.Name).Mistake("There is no such flag", $"Use {Config}, {Data}, {Listen} or {Upstream}"));
+        }
+    }
+
+    private Settings? MakeRule(string prefix)
+    {
+        var origin = SettingOrigin.Outside(Upstream);
+        return KeyTypes.Prefix.Read(ConfigurationNode.Scalar(prefix), (_, _, _) => { }) is { } valid ? draft.RuleFor(valid, origin) : null;
+    }
+
+    private void ReadUpstream(string text)
+    {
+        var origin = SettingOrigin.Outside(Upstream);
+        if (text.IndexOf('=') is not (> 0 and var sign))
+        {
+            draft.Mistakes.Add(origin.Mistake($"{KeyType.Quote(text)} is no prefix with an upstream", "Write PREFIX=URL, such as quay=http://127.0.0.1:5001"));
+            return;
+        }
+
+        var prefix = text[..sign];
+        if (MakeRule(prefix) is not { } rule)
+        {
+            new Settings(origin).Read(ConfigurationKeys.RulePrefix, ConfigurationNode.Scalar(prefix), origin, draft.Mistakes);
+            return;
+        }
+
+        rule.Read(ConfigurationKeys.RuleUpstream, KeyType.ScalarNode(text[(sign + 1)..]), origin, draft.Mistakes);
+        var preset = Preset.All.FirstOrDefault(p => p.Prefix == prefix);
+        if (preset is not null && rule.Get(ConfigurationKeys.RuleUpstream) is { } address && address.Url != preset.Upstream)
+        {
+            draft.AnonymousByFlag.Add(rule);
+        }
+    }
+}
