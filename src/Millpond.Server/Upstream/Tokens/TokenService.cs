@@ -1,0 +1,135 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using Millpond.Server.Configuration;
+using Millpond.Server.Credentials;
+using Millpond.Server.Upstream.Transport;
+
+namespace Millpond.Server.Upstream.Tokens;
+
+/// <summary>Asks a token service for a token, as the distribution project's token specification has it.</summary>
+internal sealed class TokenService(PullThroughRule rule, HttpMessageHandler sockets, TimeProvider time) : IDisposable
+{
+    private const int MaxAnswerBytes = 256 * 1024;
+    private const int MaxTokenLength = 32 * 1024;
+
+    // The specification's default where the answer does not say.
+    private static readonly TimeSpan DefaultLife = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan LongestLife = TimeSpan.FromDays(1);
+
+    private readonly HttpMessageInvoker invoker = new(sockets);
+
+    /// <summary>In words for reasons.</summary>
+    public string Name(Uri realm) => $"the token service {realm.IdnHost} of {rule.UpstreamName}";
+
+    public async Task<Token> RequestAsync(TokenKey key, UpstreamCredential? credential, CancellationToken cancellationToken)
+    {
+        var who = Name(key.Realm);
+        using var deadline = new CancellationTokenSource(rule.Timeouts.FirstByte, time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token);
+        try
+        {
+            using var request = Request(key, credential);
+            using var response = await invoker.SendAsync(request, both.Token);
+            if (response.StatusCode != HttpStatusCode.OK)
+            {
+                throw OfStatus(response, who, credential);
+            }
+
+            var content = await BoundedBody.ReadAsync(response, MaxAnswerBytes, both.Token);
+            return content is null ? throw Malformed(who, "an answer that is too long") : Parse(content, who);
+        }
+        catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw new UpstreamException(UpstreamOutcome.Timeout, $"{who} did not answer within {Words.Of(rule.Timeouts.FirstByte)} (timeouts.firstByte)");
+        }
+        catch (Exception e) when (e is not UpstreamException && !cancellationToken.IsCancellationRequested && NetworkFailures.Of(e, who) is { } failure)
+        {
+            throw failure;
+        }
+    }
+
+    public void Dispose() => invoker.Dispose();
+
+    private static HttpRequestMessage Request(TokenKey key, UpstreamCredential? credential)
+    {
+        var query = new StringBuilder(key.Realm.Query);
+        Append("service", key.Service);
+        Append("scope", key.Scope);
+        Append("account", credential?.Username);
+        var request = new HttpRequestMessage(HttpMethod.Get, new UriBuilder(key.Realm) { Query = query.ToString(), Fragment = "" }.Uri)
+        {
+            Version = HttpVersion.Version11,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+        request.Headers.TryAddWithoutValidation("Accept", "application/json");
+        request.Headers.TryAddWithoutValidation("Accept-Encoding", "identity");
+        request.Headers.TryAddWithoutValidation("User-Agent", UpstreamClient.UserAgent);
+        request.Headers.Authorization = credential is null ? null : BasicOf(credential);
+        return request;
+
+        void Append(string name, string? value)
+        {
+            if (value is not null)
+            {
+                query.Append(query.Length <= 1 ? "" : "&").Append(name).Append('=').Append(Uri.EscapeDataString(value));
+            }
+        }
+    }
+
+    public static AuthenticationHeaderValue BasicOf(UpstreamCredential credential) =>
+        new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{credential.Username}:{credential.AccessToken}")));
+
+    private UpstreamException OfStatus(HttpResponseMessage response, string who, UpstreamCredential? credential)
+    {
+        var status = (int)response.StatusCode;
+        var retryAfter = RetryAfterHeader.Read(response, time);
+        return status switch
+        {
+            401 or 403 => new(
+                UpstreamOutcome.Refused,
+                credential is null ? $"{who} gives no anonymous token ({status})" : $"{who} refused the credential of rule {rule.Prefix} ({status})"),
+            429 => new(UpstreamOutcome.Throttled, $"{who} throttles (429)", retryAfter),
+            >= 500 => new(UpstreamOutcome.ServerError, $"{who} answered {status}", retryAfter),
+            _ => new(UpstreamOutcome.BadAnswer, $"{who} answered {status}", retryAfter),
+        };
+    }
+
+    private Token Parse(ReadOnlyMemory<byte> content, string who)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(content);
+            var root = document.RootElement;
+            if (root.ValueKind == JsonValueKind.Object && (Text(root, "token") ?? Text(root, "access_token")) is { } value)
+            {
+                // It becomes a header line.
+                return value.Length <= MaxTokenLength && value.All(c => c is > ' ' and < '\u007f')
+                    ? new Token(value, LifeOf(root), time.GetTimestamp())
+                    : throw Malformed(who, "a token that is none");
+            }
+
+            throw Malformed(who, "an answer without a token");
+        }
+        catch (JsonException)
+        {
+            throw Malformed(who, "an answer that is not JSON");
+        }
+    }
+
+    private static string? Text(JsonElement element, string name) =>
+        element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 } text ? text : null;
+
+    private static TimeSpan LifeOf(JsonElement root)
+    {
+        if (!root.TryGetProperty("expires_in", out var value) || value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out var seconds) || !(seconds > 0))
+        {
+            return DefaultLife;
+        }
+
+        return seconds < LongestLife.TotalSeconds ? TimeSpan.FromSeconds(seconds) : LongestLife;
+    }
+
+    private static UpstreamException Malformed(string who, string what) => new(UpstreamOutcome.BadAnswer, $"{who} gave {what}");
+}

@@ -1,0 +1,202 @@
+using System.Net;
+using System.Reflection;
+using Microsoft.Extensions.Logging;
+using Millpond.Images;
+using Millpond.Server.Configuration;
+using Millpond.Server.Credentials;
+using Millpond.Server.Upstream.Tokens;
+using Millpond.Server.Upstream.Transport;
+
+namespace Millpond.Server.Upstream;
+
+/// <summary>
+/// The registry client of one rule. Every status and every fault of the network is a result; only the caller's own cancellation is
+/// thrown. Nothing is tried again here but what a renewed token or a fresh redirect can mend.
+/// </summary>
+public sealed partial class UpstreamClient : IDisposable
+{
+    /// <summary>What this program calls itself to upstreams.</summary>
+    public static string UserAgent { get; } =
+        $"millpond/{typeof(UpstreamClient).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0"}";
+
+    // A check of something that is cached must give up while there is time to serve it stale (timeouts.revalidate is 5 s).
+    private static readonly TimeSpan CheckConnect = TimeSpan.FromSeconds(2);
+
+    private readonly PullThroughRule rule;
+    private readonly UpstreamCredentials credentials;
+    private readonly TimeProvider time;
+    private readonly ILogger<UpstreamClient> log;
+    private readonly CancellationTokenSource lifetime = new();
+    private readonly TokenService tokenService;
+    private readonly HttpMessageInvoker following;
+    private readonly HttpMessageInvoker direct;
+
+    public UpstreamClient(PullThroughRule rule, UpstreamCredentials credentials, TimeProvider time, ILogger<UpstreamClient> log)
+        : this(rule, credentials, time, log, NetworkAccess.System, Environment.GetEnvironmentVariable)
+    {
+    }
+
+    internal UpstreamClient(
+        PullThroughRule rule, UpstreamCredentials credentials, TimeProvider time, ILogger<UpstreamClient> log,
+        NetworkAccess network, Func<string, string?> environment)
+    {
+        this.rule = rule;
+        this.credentials = credentials;
+        this.time = time;
+        this.log = log;
+        var proxy = new UpstreamProxy(rule, environment);
+
+        // Realms that the configuration names may be private; connections to them are kept apart, so that no redirect can use them.
+        tokenService = new TokenService(rule, new UpstreamSockets(rule, [rule.Upstream, .. rule.TokenRealms], proxy, network, time), time);
+        var tokens = new TokenCache(tokenService.RequestAsync, time, lifetime.Token);
+        var sockets = new UpstreamSockets(rule, [rule.Upstream], proxy, network, time);
+        var authentication = new AuthenticationHandler(rule, credentials, tokens, tokenService.Name, sockets);
+        following = new HttpMessageInvoker(new RedirectHandler(rule, authentication));
+        direct = new HttpMessageInvoker(authentication, disposeHandler: false);
+    }
+
+    /// <summary>The version of the credential as it is now, or <see cref="UpstreamCredentials.AnonymousVersion"/>.</summary>
+    public string CredentialVersion => credentials.VersionOf(rule.Credential);
+
+    public Task<UpstreamResult<ManifestHead>> HeadManifestAsync(
+        RepositoryName upstreamRepository, string reference, CancellationToken cancellationToken) =>
+        AskAsync(
+            new Question(HttpMethod.Head, ManifestPath(upstreamRepository, reference), upstreamRepository) { Accept = ManifestAnswer.Accept, ConnectWithin = CheckConnect },
+            (response, exchange, _) => Task.FromResult(ManifestAnswer.ReadHead(response, reference, exchange.WaitingFor)),
+            cancellationToken);
+
+    public Task<UpstreamResult<ManifestBody>> GetManifestAsync(
+        RepositoryName upstreamRepository, string reference, CancellationToken cancellationToken) =>
+        AskAsync(
+            new Question(HttpMethod.Get, ManifestPath(upstreamRepository, reference), upstreamRepository) { Accept = ManifestAnswer.Accept },
+            (response, exchange, token) => ManifestAnswer.ReadBodyAsync(response, reference, exchange.WaitingFor, token),
+            cancellationToken);
+
+    /// <summary>Whether a blob is there, and how long: a closed range of one byte, because some registries refuse a HEAD.</summary>
+    public Task<UpstreamResult<BlobProbe>> ProbeBlobAsync(RepositoryName upstreamRepository, Digest digest, CancellationToken cancellationToken) =>
+        AskAsync(
+            new Question(HttpMethod.Get, BlobPath(upstreamRepository, digest), upstreamRepository) { Range = BlobAnswer.FirstByte },
+            (response, exchange, _) => Task.FromResult(BlobAnswer.ReadProbe(response, exchange.WaitingFor)),
+            cancellationToken,
+            status => status == HttpStatusCode.RequestedRangeNotSatisfiable);
+
+    /// <summary>A blob from its headers on; the caller disposes it, reads it at its own pace and watches over its silence.</summary>
+    public Task<UpstreamResult<BlobBody>> GetBlobAsync(
+        RepositoryName upstreamRepository, Digest digest, ByteRange? range, CancellationToken cancellationToken) =>
+        AskAsync(
+            new Question(HttpMethod.Get, BlobPath(upstreamRepository, digest), upstreamRepository) { Range = range, KeepsResponse = true },
+            (response, exchange, token) => BlobAnswer.ReadBodyAsync(response, range, exchange.WaitingFor, token),
+            cancellationToken,
+            status => status == HttpStatusCode.RequestedRangeNotSatisfiable);
+
+    /// <param name="last">Where to go on: null, a tag, or what <see cref="TagPage.Last"/> said.</param>
+    public Task<UpstreamResult<TagPage>> ListTagsAsync(RepositoryName upstreamRepository, string? last, CancellationToken cancellationToken) =>
+        AskAsync(
+            new Question(HttpMethod.Get, $"/v2/{upstreamRepository}/tags/list{TagsAnswer.Query(last)}", upstreamRepository) { Accept = "application/json" },
+            (response, exchange, token) => TagsAnswer.ReadAsync(response, last, exchange.WaitingFor, token),
+            cancellationToken);
+
+    /// <summary>The referrers of a digest, by the API or, where the upstream has none, by the tag that stands in for it; none at all is an empty index.</summary>
+    public Task<UpstreamResult<ReferrersBody>> GetReferrersAsync(RepositoryName upstreamRepository, Digest subject, CancellationToken cancellationToken) =>
+        new ReferrersRequest(this, upstreamRepository, subject).SendAsync(cancellationToken);
+
+    /// <summary>Whether the upstream is there: any answer below 500 is.</summary>
+    public async Task<UpstreamResult<object>> PingAsync(CancellationToken cancellationToken)
+    {
+        var result = await AskAsync(
+            new Question(HttpMethod.Get, "/v2/", null) { FollowsRedirects = false, ConnectWithin = CheckConnect },
+            static (_, _, _) => Task.FromResult(new object()),
+            cancellationToken,
+            static status => (int)status < 500);
+        return result;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        lifetime.Cancel();
+        direct.Dispose();
+        following.Dispose();
+        tokenService.Dispose();
+        lifetime.Dispose();
+    }
+
+    internal static string ManifestPath(RepositoryName repository, string reference) => Tag.IsValid(reference) || Digest.TryParse(reference, out _)
+        ? $"/v2/{repository}/manifests/{reference}"
+        : throw new ArgumentException("A reference is a tag or a digest.", nameof(reference));
+
+    internal CancellationTokenSource StartDeadline() => new(rule.Timeouts.FirstByte, time);
+
+    /// <summary>One question with a deadline of its own.</summary>
+    internal async Task<UpstreamResult<T>> AskAsync<T>(
+        Question question, Func<HttpResponseMessage, Exchange, CancellationToken, Task<T>> read, CancellationToken cancellationToken,
+        Func<HttpStatusCode, bool>? alsoRead = null)
+        where T : class
+    {
+        using var deadline = StartDeadline();
+        return await AskAsync(question, read, deadline, cancellationToken, alsoRead);
+    }
+
+    /// <summary>
+    /// One question: from sending it to the end of reading the answer within the deadline, tokens and redirects included.
+    /// </summary>
+    /// <param name="read">Makes a value of a success, or throws an <see cref="UpstreamException"/>.</param>
+    /// <param name="alsoRead">Further statuses that <paramref name="read"/> understands.</param>
+    internal async Task<UpstreamResult<T>> AskAsync<T>(
+        Question question, Func<HttpResponseMessage, Exchange, CancellationToken, Task<T>> read, CancellationTokenSource deadline,
+        CancellationToken cancellationToken, Func<HttpStatusCode, bool>? alsoRead = null)
+        where T : class
+    {
+        var exchange = new Exchange(rule.UpstreamName)
+        {
+            Scope = question.Repository is { } repository ? $"repository:{repository}:pull" : null,
+            ConnectWithin = question.ConnectWithin < rule.Timeouts.Connect ? question.ConnectWithin : null,
+        };
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token);
+        HttpResponseMessage? response = null;
+        var keep = false;
+        try
+        {
+            using var request = question.ToRequest(rule.Upstream, exchange);
+            response = await (question.FollowsRedirects ? following : direct).SendAsync(request, both.Token);
+            if (!response.IsSuccessStatusCode && alsoRead?.Invoke(response.StatusCode) != true)
+            {
+                throw await StatusFailures.OfAsync(response, exchange, rule, time, both.Token);
+            }
+
+            var value = await read(response, exchange, both.Token);
+            keep = question.KeepsResponse;
+            return new UpstreamResult<T>(UpstreamOutcome.Found, value, RateLimit: exchange.RateLimit);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested && FailureOf(e, exchange, deadline.IsCancellationRequested) is { } failure)
+        {
+            Log.Failed(log, rule.Prefix, question.Path, failure.Outcome, failure.Message);
+            return new UpstreamResult<T>(failure.Outcome, null, failure.Message, failure.RetryAfter, exchange.RateLimit);
+        }
+        catch (Exception) when (cancellationToken.IsCancellationRequested)
+        {
+            // Whatever else broke on the way: who asked has left.
+            throw new OperationCanceledException(cancellationToken);
+        }
+        finally
+        {
+            if (!keep)
+            {
+                response?.Dispose();
+            }
+        }
+    }
+
+    private static string BlobPath(RepositoryName repository, Digest digest) => $"/v2/{repository}/blobs/{digest}";
+
+    private UpstreamException? FailureOf(Exception exception, Exchange exchange, bool deadlinePassed) =>
+        exception is OperationCanceledException && deadlinePassed
+            ? new(UpstreamOutcome.Timeout, $"{exchange.WaitingFor} did not answer within {Words.Of(rule.Timeouts.FirstByte)} (timeouts.firstByte)")
+            : NetworkFailures.Of(exception, exchange.WaitingFor);
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Debug, "Rule {Rule}: {Path} gave {Outcome}: {Reason}")]
+        public static partial void Failed(ILogger logger, string rule, string path, UpstreamOutcome outcome, string reason);
+    }
+}
