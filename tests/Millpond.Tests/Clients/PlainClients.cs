@@ -1,0 +1,79 @@
+using System.Security.Cryptography;
+
+namespace Millpond.Tests.Clients;
+
+/// <summary>A client that is one program without a daemon.</summary>
+internal abstract class PlainClient(string program) : ImageClient
+{
+    protected ClientProgram Program { get; } = new(program);
+
+    public override Task RemoveCacheAsync()
+    {
+        Program.RemoveCache();
+        return Task.CompletedTask;
+    }
+
+    public override ValueTask DisposeAsync()
+    {
+        Program.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}
+
+internal sealed class Skopeo() : PlainClient("skopeo")
+{
+    public override async Task<string> PullAsync(string registry, string repository, string tag)
+    {
+        var target = repository.Replace('/', '-');
+        var answer = await Program.RunAsync(
+            "copy", "-q", "--all", "--preserve-digests", "--src-tls-verify=false", $"docker://{registry}/{repository}:{tag}", $"dir:{target}");
+        answer.ShouldSucceed();
+        return $"sha256:{Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(Program.File($"{target}/manifest.json"))))}";
+    }
+}
+
+internal sealed class Crane() : PlainClient("crane")
+{
+    public override async Task<string> PullAsync(string registry, string repository, string tag)
+    {
+        var target = repository.Replace('/', '-');
+        (await Program.RunAsync("pull", "--insecure", "--format=oci", $"{registry}/{repository}:{tag}", target)).ShouldSucceed();
+        return FirstDigest(await File.ReadAllTextAsync(Program.File($"{target}/index.json")));
+    }
+}
+
+/// <summary>Copies whole graphs: the index, its children, and what refers to any of them.</summary>
+internal sealed class Oras() : PlainClient("oras")
+{
+    public override IReadOnlyList<string> Repositories => [.. RealImages.Images, RealImages.Artifact];
+
+    public override async Task<string> PullAsync(string registry, string repository, string tag)
+    {
+        var target = repository.Replace('/', '-');
+        var answer = await Program.RunAsync(
+            "cp", "-r", "--no-tty", "--from-plain-http", $"{registry}/{repository}:{tag}", "--to-oci-layout", $"{target}:{tag}");
+        answer.ShouldSucceed();
+        return FirstDigest(answer.Output);
+    }
+
+    /// <summary>How many things of that type refer to the image.</summary>
+    public async Task<int> CountReferrersAsync(string image, string artifactType)
+    {
+        var answer = await Program.RunAsync("discover", "--plain-http", "--format=json", $"--artifact-type={artifactType}", image);
+        answer.ShouldSucceed();
+        return answer.Output.Split($"\"artifactType\": \"{artifactType}\"").Length - 1;
+    }
+}
+
+internal sealed class Helm() : PlainClient("helm")
+{
+    public override IReadOnlyList<string> Repositories => [RealImages.Chart];
+
+    public override async Task<string> PullAsync(string registry, string repository, string tag)
+    {
+        var answer = await Program.RunAsync("pull", "--plain-http", $"oci://{registry}/{repository}", "--version", tag);
+        answer.ShouldSucceed();
+        Assert.True(File.Exists(Program.File($"chart-{tag}.tgz")), $"{answer}");
+        return FirstDigest(answer.Output + answer.Errors);
+    }
+}
