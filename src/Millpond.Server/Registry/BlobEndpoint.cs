@@ -31,7 +31,7 @@ public sealed class BlobEndpoint(PullThrough pulls, BlobResponse blobs)
         {
             BlobResponse.SetHeaders(response.Headers, digest, pull.Status);
             response.StatusCode = StatusCodes.Status304NotModified;
-            return new(response.StatusCode, 0, target.Rule.Prefix, pull.Status);
+            return new(response.StatusCode, 0, RegistryHeaders.Text(pull.Status), target.Rule.Prefix);
         }
 
         if (!HttpMethods.IsHead(request.Method))
@@ -42,7 +42,7 @@ public sealed class BlobEndpoint(PullThrough pulls, BlobResponse blobs)
         BlobResponse.SetHeaders(response.Headers, digest, pull.Status);
         response.ContentType = BlobResponse.MediaType;
         response.ContentLength = pull.Value.Length;
-        return new(response.StatusCode, 0, target.Rule.Prefix, pull.Status);
+        return new(response.StatusCode, 0, RegistryHeaders.Text(pull.Status), target.Rule.Prefix);
     }
 
     private async ValueTask<RegistryAnswer> AnswerContentAsync(HttpContext context, RuleMatch target, Digest digest)

@@ -56,7 +56,7 @@ public sealed class BlobResponse(TimeProvider time, MillpondMetrics metrics)
                 context.Abort();
             }
 
-            return new(context.Response.StatusCode, sent, rule, status, IsCut: isCut);
+            return new(context.Response.StatusCode, sent, RegistryHeaders.Text(status), rule, isCut);
         }
         catch (FillFailedException failed) when (!context.Response.HasStarted)
         {

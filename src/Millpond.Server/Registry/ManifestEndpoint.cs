@@ -26,7 +26,7 @@ public sealed class ManifestEndpoint(PullThrough pulls)
         if (RegistryHeaders.IsUnchanged(request, manifest.EntityTag))
         {
             response.StatusCode = StatusCodes.Status304NotModified;
-            return new(response.StatusCode, 0, target.Rule.Prefix, pull.Status);
+            return new(response.StatusCode, 0, RegistryHeaders.Text(pull.Status), target.Rule.Prefix);
         }
 
         headers.ContentType = manifest.MediaType;
@@ -38,6 +38,6 @@ public sealed class ManifestEndpoint(PullThrough pulls)
             sent = manifest.Content.Length;
         }
 
-        return new(response.StatusCode, sent, target.Rule.Prefix, pull.Status);
+        return new(response.StatusCode, sent, RegistryHeaders.Text(pull.Status), target.Rule.Prefix);
     }
 }

@@ -40,6 +40,6 @@ public sealed class ReferrersEndpoint(PullThrough pulls)
 
             json.WriteEndArray();
         });
-        return new(context.Response.StatusCode, sent, target.Rule.Prefix, pull.Status);
+        return new(context.Response.StatusCode, sent, RegistryHeaders.Text(pull.Status), target.Rule.Prefix);
     }
 }

@@ -23,7 +23,7 @@ public static class RegistryErrorWriter
         }
 
         var sent = await RegistryJson.WriteAsync(context, "application/json", Serialize(error));
-        return new(error.Status, sent, error.Rule, Cache: null, error.Code);
+        return new(error.Status, sent, error.Result, error.Rule);
     }
 
     /// <summary>The error's body.</summary>

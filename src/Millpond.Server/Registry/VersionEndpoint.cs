@@ -8,5 +8,5 @@ public static class VersionEndpoint
     private static readonly byte[] Body = "{}"u8.ToArray();
 
     public static async ValueTask<RegistryAnswer> AnswerAsync(HttpContext context) =>
-        new(StatusCodes.Status200OK, await RegistryJson.WriteAsync(context, "application/json", Body), Rule: null, Cache: null);
+        new(StatusCodes.Status200OK, await RegistryJson.WriteAsync(context, "application/json", Body), "ok");
 }

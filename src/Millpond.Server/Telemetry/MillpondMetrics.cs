@@ -49,5 +49,8 @@ public sealed class MillpondMetrics : IDisposable
     public void Observe(string name, string? unit, string description, Func<IEnumerable<Measurement<long>>> read) =>
         meter.CreateObservableGauge(name, read, unit, description);
 
+    /// <summary>Whether an instrument is one of these.</summary>
+    public bool Owns(Instrument instrument) => ReferenceEquals(instrument.Meter, meter);
+
     public void Dispose() => meter.Dispose();
 }

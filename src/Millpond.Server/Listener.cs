@@ -1,0 +1,18 @@
+namespace Millpond.Server;
+
+/// <summary>What a listener is for.</summary>
+internal enum ListenerKind
+{
+    Main,
+
+    /// <summary>One rule only: paths without its prefix.</summary>
+    Rule,
+
+    /// <summary>Health, metrics and reports only.</summary>
+    Operations,
+}
+
+/// <summary>A listener of the configuration; a feature of each of its connections.</summary>
+/// <param name="Url">As configured; its port may be 0.</param>
+/// <param name="Rule">The rule's prefix, where the listener is for one.</param>
+internal sealed record Listener(ListenerKind Kind, Uri Url, string? Rule);

@@ -1,0 +1,76 @@
+using System.Collections.Immutable;
+using System.Net;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Millpond.Server.Configuration;
+using Millpond.Server.Operations;
+
+namespace Millpond.Server;
+
+/// <summary>The sockets of the configuration on the web server, and the addresses they came to have.</summary>
+internal sealed class Listeners
+{
+    /// <summary>No request has a body yet; this much is read past politely.</summary>
+    private const long MaxBodySize = 64 * 1024;
+
+    private readonly ImmutableArray<Listener> wanted;
+    private readonly CertificateReloader? certificate;
+    private readonly Dictionary<Listener, ListenOptions> bound = [];
+
+    public Listeners(ServerConfiguration configuration, CertificateReloader? certificate)
+    {
+        this.certificate = certificate;
+        wanted =
+        [
+            .. configuration.Listen.Select(url => new Listener(ListenerKind.Main, url, null)),
+            .. configuration.Listeners.Select(own => new Listener(ListenerKind.Rule, own.Url, own.Rule)),
+            .. configuration.OperationsListen.Select(url => new Listener(ListenerKind.Operations, url, null)),
+        ];
+    }
+
+    /// <summary>Opens all of them when the server starts.</summary>
+    public void Configure(KestrelServerOptions server)
+    {
+        server.AddServerHeader = false;
+        server.Limits.MaxRequestBodySize = MaxBodySize;
+        server.Limits.MaxRequestHeadersTotalSize = 64 * 1024;
+        server.Limits.MaxRequestLineSize = 16 * 1024;
+        foreach (var listener in wanted)
+        {
+            var endpoint = new IPEndPoint(IPAddress.Parse(listener.Url.DnsSafeHost), listener.Url.Port);
+            server.Listen(endpoint, options => Configure(options, listener));
+        }
+    }
+
+    /// <summary>What the listeners of a kind are really bound to, in the order of the configuration.</summary>
+    public ImmutableArray<Uri> Addresses(ListenerKind kind) =>
+        [.. wanted.Where(listener => listener.Kind == kind).Select(Address)];
+
+    /// <summary>One line for each listener: where it is and what it is for.</summary>
+    public IEnumerable<(string Url, string Purpose)> Describe() => wanted.Select(listener => (Address(listener).ToString(), listener.Kind switch
+    {
+        ListenerKind.Main => "pulls",
+        ListenerKind.Rule => $"pulls of {listener.Rule}",
+        ListenerKind.Operations => "operations",
+    }));
+
+    private Uri Address(Listener listener) => new UriBuilder(listener.Url) { Port = bound[listener].IPEndPoint!.Port }.Uri;
+
+    private void Configure(ListenOptions options, Listener listener)
+    {
+        bound[listener] = options;
+        options.Protocols = HttpProtocols.Http1;
+        if (listener.Url.Scheme == Uri.UriSchemeHttps)
+        {
+            var source = certificate ?? throw new InvalidOperationException("An https listener without a certificate passed the checks.");
+            options.Protocols = HttpProtocols.Http1AndHttp2;
+            options.UseHttps(https => https.ServerCertificateSelector = (_, _) => source.Current);
+        }
+
+        options.Use(next => connection =>
+        {
+            connection.Features.Set(listener);
+            return next(connection);
+        });
+    }
+}

@@ -1,0 +1,65 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using Millpond.Server.Cache;
+using Millpond.Server.Configuration;
+
+namespace Millpond.Server.Operations;
+
+/// <summary>Health, metrics and reports, on the listener that is theirs.</summary>
+/// <param name="scrape">Answers with the metrics.</param>
+public sealed class OperationsEndpoints(
+    ServerConfiguration configuration, Readiness readiness, Func<IReadOnlyList<UpstreamState>> upstreams, TimeProvider time, RequestDelegate scrape)
+{
+    private static readonly JsonWriterOptions Indented = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>What answers a path; null for a path that is not one of these.</summary>
+    public RequestDelegate? Find(PathString path) => path.Value switch
+    {
+        "/healthz" => context => WriteTextAsync(context, StatusCodes.Status200OK, "alive\n"),
+        "/readyz" => AnswerReadyAsync,
+        "/metrics" => scrape,
+        "/-/rules" => context => WriteJsonAsync(context, json => RulesReport.Write(json, configuration)),
+        "/-/upstreams" => context => WriteJsonAsync(context, json => UpstreamsReport.Write(json, upstreams(), time.GetUtcNow())),
+        _ => null,
+    };
+
+    private Task AnswerReadyAsync(HttpContext context)
+    {
+        var problems = readiness.Problems();
+        return problems.Count == 0
+            ? WriteTextAsync(context, StatusCodes.Status200OK, "ready\n")
+            : WriteTextAsync(context, StatusCodes.Status503ServiceUnavailable, string.Join('\n', problems) + "\n");
+    }
+
+    private static Task WriteTextAsync(HttpContext context, int status, string text) =>
+        WriteAsync(context, status, "text/plain; charset=utf-8", Encoding.UTF8.GetBytes(text));
+
+    private static Task WriteJsonAsync(HttpContext context, Action<Utf8JsonWriter> members)
+    {
+        var buffer = new ArrayBufferWriter<byte>(1024);
+        using (var json = new Utf8JsonWriter(buffer, Indented))
+        {
+            json.WriteStartObject();
+            members(json);
+            json.WriteEndObject();
+        }
+
+        buffer.Write("\n"u8);
+        return WriteAsync(context, StatusCodes.Status200OK, "application/json", buffer.WrittenMemory);
+    }
+
+    private static async Task WriteAsync(HttpContext context, int status, string mediaType, ReadOnlyMemory<byte> body)
+    {
+        context.Response.StatusCode = status;
+        context.Response.ContentType = mediaType;
+        context.Response.ContentLength = body.Length;
+        context.Response.Headers.CacheControl = "no-store";
+        if (!HttpMethods.IsHead(context.Request.Method))
+        {
+            await context.Response.BodyWriter.WriteAsync(body, context.RequestAborted);
+        }
+    }
+}
