@@ -1,5 +1,11 @@
 using System.CommandLine;
+using Millpond.Cli;
 
 // The table of contents of the program: one static class per verb, in its own file.
-var root = new RootCommand("A pull-through cache for container images.");
-return await root.Parse(args).InvokeAsync();
+var root = new RootCommand("A pull-through cache for container images.")
+{
+    ServeCommand.Create(),
+};
+
+// Signals are handled by the verbs: the parser's own handling would end a stop in good order after two seconds.
+return await root.Parse(args).InvokeAsync(new() { ProcessTerminationTimeout = null });

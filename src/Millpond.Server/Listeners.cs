@@ -13,18 +13,18 @@ internal sealed class Listeners
     /// <summary>No request has a body yet; this much is read past politely.</summary>
     private const long MaxBodySize = 64 * 1024;
 
-    private readonly ImmutableArray<Listener> wanted;
+    private readonly ImmutableArray<ServerListener> wanted;
     private readonly CertificateReloader? certificate;
-    private readonly Dictionary<Listener, ListenOptions> bound = [];
+    private readonly Dictionary<ServerListener, ListenOptions> bound = new(ReferenceEqualityComparer.Instance);
 
     public Listeners(ServerConfiguration configuration, CertificateReloader? certificate)
     {
         this.certificate = certificate;
         wanted =
         [
-            .. configuration.Listen.Select(url => new Listener(ListenerKind.Main, url, null)),
-            .. configuration.Listeners.Select(own => new Listener(ListenerKind.Rule, own.Url, own.Rule)),
-            .. configuration.OperationsListen.Select(url => new Listener(ListenerKind.Operations, url, null)),
+            .. configuration.Listen.Select(url => new ServerListener(ListenerKind.Main, url, null)),
+            .. configuration.Listeners.Select(own => new ServerListener(ListenerKind.Rule, own.Url, own.Rule)),
+            .. configuration.OperationsListen.Select(url => new ServerListener(ListenerKind.Operations, url, null)),
         ];
     }
 
@@ -54,9 +54,9 @@ internal sealed class Listeners
         ListenerKind.Operations => "operations",
     }));
 
-    private Uri Address(Listener listener) => new UriBuilder(listener.Url) { Port = bound[listener].IPEndPoint!.Port }.Uri;
+    private Uri Address(ServerListener listener) => new UriBuilder(listener.Url) { Port = bound[listener].IPEndPoint!.Port }.Uri;
 
-    private void Configure(ListenOptions options, Listener listener)
+    private void Configure(ListenOptions options, ServerListener listener)
     {
         bound[listener] = options;
         options.Protocols = HttpProtocols.Http1;

@@ -42,7 +42,7 @@ internal sealed partial class RequestDispatch(
 
     private ValueTask<RegistryAnswer> AnswerAsync(HttpContext context)
     {
-        var listener = context.Features.Get<Listener>();
+        var listener = context.Features.Get<ServerListener>();
         var kind = listener?.Kind ?? ListenerKind.Main;
         if (kind == ListenerKind.Operations)
         {

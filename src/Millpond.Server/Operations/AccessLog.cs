@@ -131,7 +131,7 @@ public sealed class AccessLog : IAsyncDisposable
     private void WriteJson(in AccessEntry entry)
     {
         json.WriteStartObject();
-        json.WriteString("time"u8, entry.Time);
+        json.WriteString("time"u8, entry.Time.UtcDateTime);
         json.WriteString("log"u8, "access"u8);
         json.WriteString("method"u8, entry.Method);
         json.WriteString("path"u8, entry.Path);

@@ -15,4 +15,4 @@ internal enum ListenerKind
 /// <summary>A listener of the configuration; a feature of each of its connections.</summary>
 /// <param name="Url">As configured; its port may be 0.</param>
 /// <param name="Rule">The rule's prefix, where the listener is for one.</param>
-internal sealed record Listener(ListenerKind Kind, Uri Url, string? Rule);
+internal sealed record ServerListener(ListenerKind Kind, Uri Url, string? Rule);

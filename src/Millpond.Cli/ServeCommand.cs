@@ -1,0 +1,95 @@
+using System.Collections;
+using System.CommandLine;
+using System.Runtime.InteropServices;
+using Millpond.Server;
+using Millpond.Server.Configuration;
+
+namespace Millpond.Cli;
+
+/// <summary><c>millpond serve</c>: runs the cache until it is told to stop.</summary>
+internal static class ServeCommand
+{
+    private const int CannotStart = 1;
+    private const int BadConfiguration = 2;
+
+    /// <summary>Reading a cold file blocks a thread of the pool, which has as many as there are cores at first, and grows slowly.</summary>
+    private const int MinimumThreads = 32;
+
+    private static readonly Option<FileInfo?> Config = new("--config") { Description = "The configuration file (YAML).", HelpName = "FILE" };
+    private static readonly Option<string?> Data = new("--data") { Description = "The data folder [default: ./millpond-data].", HelpName = "DIR" };
+
+    private static readonly Option<string[]> Listen = new("--listen")
+    {
+        Description = "Where to listen; repeatable [default: http://127.0.0.1:5000].",
+        HelpName = "URL",
+    };
+
+    private static readonly Option<string[]> Upstream = new("--upstream")
+    {
+        Description = "A rule: what is pulled under PREFIX comes from URL; repeatable.",
+        HelpName = "PREFIX=URL",
+    };
+
+    public static Command Create()
+    {
+        var command = new Command("serve", "Serve container images, pulled through from their upstreams and kept.") { Config, Data, Listen, Upstream };
+        command.SetAction(RunAsync);
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
+    {
+        var result = ConfigurationReader.Read(arguments.GetValue(Config)?.FullName, Environment(), Flags(arguments));
+        if (result.Configuration is not { } configuration)
+        {
+            await Console.Error.WriteLineAsync(result.Describe());
+            return BadConfiguration;
+        }
+
+        ThreadPool.GetMinThreads(out var workers, out var completions);
+        ThreadPool.SetMinThreads(Math.Max(workers, MinimumThreads), completions);
+        try
+        {
+            await ServeAsync(configuration, cancellationToken);
+            return 0;
+        }
+        catch (ServerStartException failure)
+        {
+            await Console.Error.WriteLineAsync($"millpond cannot start: {failure.Message}");
+            return CannotStart;
+        }
+    }
+
+    private static async Task ServeAsync(ServerConfiguration configuration, CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        await using var server = await ServerHost.StartAsync(configuration, TimeProvider.System, logging: null, cancellationToken);
+        await server.RunUntilShutdownAsync(stop.Token);
+
+        // The first signal stops in good order; a second one, however it comes, ends the program at once.
+        void Stop(PosixSignalContext signal)
+        {
+            signal.Cancel = !stop.IsCancellationRequested;
+            stop.Cancel();
+        }
+    }
+
+    private static List<FlagValue> Flags(ParseResult arguments)
+    {
+        var flags = new List<FlagValue>();
+        if (arguments.GetValue(Data) is { } data)
+        {
+            flags.Add(new("--data", data));
+        }
+
+        flags.AddRange((arguments.GetValue(Listen) ?? []).Select(url => new FlagValue("--listen", url)));
+        flags.AddRange((arguments.GetValue(Upstream) ?? []).Select(rule => new FlagValue("--upstream", rule)));
+        return flags;
+    }
+
+    private static Dictionary<string, string> Environment() => System.Environment.GetEnvironmentVariables()
+        .Cast<DictionaryEntry>()
+        .ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value ?? "", StringComparer.Ordinal);
+}
