@@ -14,7 +14,7 @@ internal static class CatalogSchema
     public const long Current = M0001Tables.Version;
 
     /// <summary>The version found before; 0 = a new database.</summary>
-    /// <exception cref="CatalogUnusableException">A newer program has written it.</exception>
+    /// <exception cref="CatalogUnusableException">A newer program has written it, or a migration failed.</exception>
     public static long Migrate(DbConnection connection, string path, Dialect dialect)
     {
         var found = connection.ExecuteScalar<long>(dialect.TableExists, new { name = SchemaVersions.Table }) == 0
@@ -27,7 +27,14 @@ internal static class CatalogSchema
 
         if (found < Current)
         {
-            Run(connection.ConnectionString);
+            try
+            {
+                Run(connection.ConnectionString);
+            }
+            catch (Exception failure) when (failure.GetBaseException() is DbException cause)
+            {
+                throw CatalogUnusableException.NotMigrated(path, found, Current, cause);
+            }
         }
 
         return found;

@@ -17,6 +17,10 @@ public sealed class CatalogUnusableException : Exception
         $"The catalog {path} has schema {found}, this program knows schemas up to {known}: a newer Millpond has written it. "
         + "Start that version or a newer one, or restore the data folder from a backup made before it.", null);
 
+    internal static CatalogUnusableException NotMigrated(string path, long found, long wanted, Exception cause) => new(
+        $"The catalog {path} could not be brought from schema {found} to {wanted} ({cause.Message}); it is as it was before. "
+        + "Check that its disk is not full and that no other program has changed it, then start again.", cause);
+
     internal static CatalogUnusableException CannotOpen(string path, Exception cause) => new(
         $"The catalog {path} cannot be opened ({cause.Message}). Check that the data folder exists, belongs to this user, is writable "
         + "and on a disk that is not full.", cause);

@@ -27,6 +27,7 @@ internal sealed partial class CatalogWriter
     private readonly ILogger log;
     private long? fullLoggedAt;
     private bool? durable;
+    private volatile string? trouble;
 
     /// <summary>Takes over an open connection.</summary>
     public CatalogWriter(DbConnection connection, Dialect dialect, string path, TimeProvider time, ILogger log)
@@ -40,9 +41,9 @@ internal sealed partial class CatalogWriter
     }
 
     /// <summary>Why the last transaction could not be committed, other than by a full disk; null when it could.</summary>
-    public string? Trouble { get; private set; }
+    public string? Trouble => trouble;
 
-    /// <summary>Queues a write. The task ends when it is committed. A write may be run twice, so it must not change anything but the database.</summary>
+    /// <summary>Queues a write. The task ends when it is committed. A write may be run twice, so that it must be one that can be repeated.</summary>
     /// <param name="durable">Whether it must survive a power cut once the task has ended.</param>
     public Task WriteAsync(Action<DbConnection> write, bool durable = false)
     {
@@ -64,7 +65,6 @@ internal sealed partial class CatalogWriter
     {
         queue.CompleteAdding();
         await ended.Task;
-        queue.Dispose();
     }
 
     private void Run()
@@ -116,7 +116,7 @@ internal sealed partial class CatalogWriter
             return false;
         }
 
-        Trouble = null;
+        trouble = null;
         for (var i = 0; i < failures.Length; i++)
         {
             End(group[i], failures[i]);
@@ -134,7 +134,7 @@ internal sealed partial class CatalogWriter
             pending.Write(connection);
             transaction.Commit();
         });
-        Trouble = failure is DbException && !dialect.IsFull(failure) ? failure.Message : null;
+        trouble = failure is DbException && !dialect.IsFull(failure) ? failure.Message : null;
         End(pending, failure);
     }
 

@@ -1,0 +1,65 @@
+using System.Diagnostics;
+using Dapper;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using Millpond.Images;
+using Millpond.Server.Catalog;
+using static Millpond.Tests.Catalog.TemporaryCatalog;
+
+namespace Millpond.Tests.Catalog;
+
+[Trait("Category", "Heavy")]
+public sealed class CatalogScaleTests
+{
+    [Fact]
+    public async Task A_catalog_of_100_000_images_opens_and_answers_within_a_second()
+    {
+        await using var catalog = new TemporaryCatalog();
+        await catalog.Database.DisposeAsync();
+        Fill(catalog.Folder);
+
+        var watch = Stopwatch.StartNew();
+        await using var database = CatalogDatabase.Open(catalog.Folder, new FakeTimeProvider(), NullLogger<CatalogDatabase>.Instance);
+        var tag = database.FindTag(Repository("quay/team77/app"), "v50077")!;
+        Assert.NotNull(database.FindManifest(tag.Digest));
+        Assert.True(database.IsLinked(tag.Repository, Numbered(8 * 50077 + 3, 1)));
+        Assert.Equal(1000 + 50077, database.FindDescribedSize(tag.Repository, Numbered(8 * 50077 + 3, 1)));
+        Assert.Equal(800_000_000, database.TotalBlobBytes());
+        Assert.Equal(100, database.LeastRecentlyPulled(100).Count);
+        Assert.Equal(100, database.ListTags(tag.Repository, null, 100).Count);
+        Assert.Empty(database.ListReferrers(tag.Repository, tag.Digest));
+        watch.Stop();
+
+        TestContext.Current.TestOutputHelper?.WriteLine($"opened and read in {watch.ElapsedMilliseconds} ms");
+        Assert.InRange(watch.ElapsedMilliseconds, 0, 1000);
+    }
+
+    private static Digest Numbered(long number, int kind) => Digest.Parse($"sha256:{number * 10 + kind:x64}");
+
+    /// <summary>100,000 manifests of 2 KB with 8 layers each in 500 repositories, written past the catalog, because that is quicker.</summary>
+    private static void Fill(string folder)
+    {
+        using var connection = new SqliteConnection($"Data Source={folder}/catalog.db;Pooling=False");
+        connection.Execute("PRAGMA synchronous = OFF; PRAGMA cache_size = -200000");
+        connection.Execute(
+            """
+            BEGIN;
+            CREATE TEMP TABLE n AS WITH RECURSIVE c(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM c WHERE i < 99999)
+              SELECT i, printf('sha256:%064x', i * 10) AS d, printf('quay/team%d/app', i % 500) AS r FROM c;
+            CREATE TEMP TABLE l AS SELECT n.i, n.d, n.r, printf('sha256:%064x', (n.i * 8 + j.j) * 10 + 1) AS layer
+              FROM n, (SELECT 0 AS j UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7) j;
+            INSERT INTO repositories (name) SELECT DISTINCT r FROM n;
+            INSERT INTO manifests SELECT d, 'application/vnd.oci.image.manifest.v1+json', NULL, NULL, 2000, 1, 1 FROM n;
+            INSERT INTO manifest_bytes SELECT d, zeroblob(2000) FROM n;
+            INSERT INTO tags SELECT r, 'v' || i, d, 0, 1, NULL FROM n;
+            INSERT INTO links SELECT r, d FROM n;
+            INSERT INTO children SELECT d, layer, 1000 + i, 1 FROM l;
+            INSERT INTO links SELECT r, layer FROM l;
+            INSERT INTO blobs SELECT layer, 1000, i, i FROM l;
+            UPDATE totals SET value = 800000000;
+            COMMIT;
+            """,
+            commandTimeout: 300);
+    }
+}

@@ -1,0 +1,47 @@
+using System.Reflection;
+using Dapper;
+using FluentMigrator;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Time.Testing;
+using Millpond.Server.Catalog;
+
+namespace Millpond.Tests.Catalog;
+
+public sealed class CatalogSchemaTests
+{
+    [Fact]
+    public void The_current_schema_is_the_newest_migrations()
+    {
+        var versions = typeof(CatalogDatabase).Assembly.GetTypes()
+            .Select(type => type.GetCustomAttribute<MigrationAttribute>()?.Version)
+            .OfType<long>();
+
+        Assert.Equal(CatalogSchema.Current, versions.Max());
+    }
+
+    [Fact]
+    public async Task Every_table_is_strict_and_in_a_log_that_readers_do_not_block()
+    {
+        await using var catalog = new TemporaryCatalog();
+        using var connection = new SqliteConnection($"Data Source={catalog.Folder}/catalog.db;Pooling=False");
+
+        Assert.Empty(connection.Query<string>(
+            "SELECT name FROM pragma_table_list WHERE type = 'table' AND strict = 0 AND name NOT IN ('sqlite_schema', 'sqlite_temp_schema', 'schema_versions')"));
+        Assert.Equal("wal", connection.ExecuteScalar<string>("PRAGMA journal_mode"));
+    }
+
+    [Fact]
+    public async Task A_catalog_that_is_current_is_not_migrated_again()
+    {
+        var folder = Directory.CreateTempSubdirectory("millpond-schema-");
+        var log = new ListLogger<CatalogDatabase>();
+        for (var start = 0; start < 3; start++)
+        {
+            await using var catalog = CatalogDatabase.Open(folder.FullName, new FakeTimeProvider(), log);
+        }
+
+        Assert.Single(log.Lines);
+        Assert.Contains("from schema 0 to 1", log.Lines.Single().Message, StringComparison.Ordinal);
+        folder.Delete(recursive: true);
+    }
+}
