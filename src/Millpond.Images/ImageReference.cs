@@ -45,6 +45,9 @@ public readonly struct ImageReference : IEquatable<ImageReference>
     /// <summary>The registry that is meant; <c>docker.io</c> where no host is written or one of Docker Hub's. Others keep their case.</summary>
     public string Domain => IsDockerHub ? UpstreamHosts.DockerHub : WrittenHost.ToString();
 
+    /// <summary><see cref="Domain"/> without a string of its own.</summary>
+    public ReadOnlySpan<char> Host => IsDockerHub ? UpstreamHosts.DockerHub : WrittenHost;
+
     /// <summary>Whether the registry that is meant is Docker Hub.</summary>
     public bool IsDockerHub => hostLength == 0 || UpstreamHosts.IsDockerHub(WrittenHost);
 
@@ -53,8 +56,8 @@ public readonly struct ImageReference : IEquatable<ImageReference>
     {
         get
         {
-            var written = RepositoryName.Parse(WrittenPath.ToString());
-            return NameMap.TryAddLibrary(Domain, written, out var whole) ? whole : written;
+            var written = RepositoryName.TryParse(WrittenPath, out var name) ? name : throw new InvalidOperationException("An empty reference has no path.");
+            return NameMap.TryAddLibrary(Host, written, out var whole) ? whole : written;
         }
     }
 
@@ -70,14 +73,12 @@ public readonly struct ImageReference : IEquatable<ImageReference>
     {
         get
         {
-            var domain = Domain;
-            var path = Path;
-            if (hostLength > 0 && !IsDockerHub)
+            if (!IsDockerHub)
             {
                 return Text;
             }
 
-            var shortened = string.Concat(NameMap.RemoveLibrary(domain, path).ToString(), Suffix);
+            var shortened = string.Concat(NameMap.RemoveLibrary(Host, Path).ToString(), Suffix);
             // A first part like "localhost" or "a.b" would be read as a host, and 64 hexadecimal digits as an image's ID.
             return TryParse(shortened, out var again) && again.hostLength == 0 ? shortened : Normalised;
         }
@@ -130,7 +131,7 @@ public readonly struct ImageReference : IEquatable<ImageReference>
 
     /// <summary>Whether both mean the same: equal when normalised, the host's case aside.</summary>
     public bool MeansSameAs(ImageReference other) =>
-        Suffix.SequenceEqual(other.Suffix) && UpstreamHosts.AreSame(Domain, other.Domain) && Path == other.Path;
+        Suffix.SequenceEqual(other.Suffix) && UpstreamHosts.AreSame(Host, other.Host) && Path == other.Path;
 
     /// <inheritdoc/>
     public bool Equals(ImageReference other) => string.Equals(text, other.text, StringComparison.Ordinal);

@@ -19,7 +19,7 @@ public sealed class PullThroughRules
         All = configuration.Rules;
         Dormant = configuration.DormantPresets;
         byPrefix = All.ToFrozenDictionary(rule => rule.Prefix, rule => new RuleEntry(rule), StringComparer.Ordinal);
-        map = new NameMap(byPrefix.Values.Select(entry => entry.Mapping));
+        map = new NameMap(All.Select(rule => byPrefix[rule.Prefix].Mapping));
         prefixByHost = All.SelectMany(rule => rule.Hosts, (rule, host) => KeyValuePair.Create(host, rule.Prefix))
             .ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
         publicName = configuration.PublicUrl?.Authority;
