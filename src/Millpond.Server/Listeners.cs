@@ -14,12 +14,10 @@ internal sealed class Listeners
     private const long MaxBodySize = 64 * 1024;
 
     private readonly ImmutableArray<ServerListener> wanted;
-    private readonly CertificateReloader? certificate;
     private readonly Dictionary<ServerListener, ListenOptions> bound = new(ReferenceEqualityComparer.Instance);
 
-    public Listeners(ServerConfiguration configuration, CertificateReloader? certificate)
+    public Listeners(ServerConfiguration configuration)
     {
-        this.certificate = certificate;
         wanted =
         [
             .. configuration.Listen.Select(url => new ServerListener(ListenerKind.Main, url, null)),
@@ -27,6 +25,9 @@ internal sealed class Listeners
             .. configuration.OperationsListen.Select(url => new ServerListener(ListenerKind.Operations, url, null)),
         ];
     }
+
+    /// <summary>For https; set before the server starts, because it needs the log that is made with the server.</summary>
+    public CertificateReloader? Certificate { private get; set; }
 
     /// <summary>Opens all of them when the server starts.</summary>
     public void Configure(KestrelServerOptions server)
@@ -62,9 +63,9 @@ internal sealed class Listeners
         options.Protocols = HttpProtocols.Http1;
         if (listener.Url.Scheme == Uri.UriSchemeHttps)
         {
-            var source = certificate ?? throw new InvalidOperationException("An https listener without a certificate passed the checks.");
+            var certificate = Certificate ?? throw new InvalidOperationException("An https listener without a certificate passed the checks.");
             options.Protocols = HttpProtocols.Http1AndHttp2;
-            options.UseHttps(https => https.ServerCertificateSelector = (_, _) => source.Current);
+            options.UseHttps(certificate.HandshakeOptions);
         }
 
         options.Use(next => connection =>

@@ -45,7 +45,7 @@ public sealed partial class ServerHost : IAsyncDisposable
     /// <summary>Starts to serve. No upstream is asked for it, so that it works with all of them dead.</summary>
     /// <param name="logging">Where the log goes; null for the standard output.</param>
     /// <param name="accessLog">Where access lines go; null for the standard output, or nowhere where <paramref name="logging"/> is given.</param>
-    /// <exception cref="ServerStartException">The data folder or a listener cannot be had.</exception>
+    /// <exception cref="ServerStartException">The data folder, the certificate or a listener cannot be had.</exception>
     public static async Task<ServerHost> StartAsync(
         ServerConfiguration configuration, TimeProvider time, Action<ILoggingBuilder>? logging, CancellationToken cancellationToken, Stream? accessLog = null)
     {
@@ -53,19 +53,22 @@ public sealed partial class ServerHost : IAsyncDisposable
         try
         {
             var data = Own(owned, DataFolder.Open(configuration.Data));
-            var certificate = configuration.Tls is { } tls ? new CertificateReloader(tls.Certificate, tls.Key) : null;
-            var listeners = new Listeners(configuration, certificate);
+            var listeners = new Listeners(configuration);
             var app = Own(owned, BuildWebServer(configuration, listeners, logging));
             var loggers = app.Services.GetRequiredService<ILoggerFactory>();
+            if (configuration.Tls is { } tls)
+            {
+                listeners.Certificate = Own(owned, CertificateReloader.Open(tls, time, loggers.CreateLogger<CertificateReloader>()));
+            }
 
             var metrics = Own(owned, new MillpondMetrics());
-            var catalog = Own(owned, CatalogDatabase.Open(data.Path, time, loggers.CreateLogger<CatalogDatabase>()));
+            var catalog = Own(owned, CatalogDatabase.Open(data.CatalogPath, time, loggers.CreateLogger<CatalogDatabase>()));
             var rules = new PullThroughRules(configuration);
             var pulls = new PullThrough();
             var registry = new RegistryEndpoints(configuration, rules, pulls, catalog, time, metrics);
 
             var scrape = Own(owned, new MetricsScrape(metrics));
-            var readiness = new Readiness(data.Path, catalog);
+            var readiness = new Readiness(data, catalog);
             var operations = new OperationsEndpoints(configuration, readiness, () => [], time, scrape.Build(app.Services));
             var access = AccessOutput(configuration, logging, accessLog) is { } output ? Own(owned, new AccessLog(output, configuration.Log.Format, time)) : null;
             var dispatch = new RequestDispatch(
@@ -80,7 +83,7 @@ public sealed partial class ServerHost : IAsyncDisposable
         catch (Exception failure)
         {
             await DisposeAsync(owned);
-            throw failure is IOException or DataFolderException or CatalogUnusableException ? new ServerStartException(failure.Message, failure) : failure;
+            throw failure is IOException or DataFolderException or CertificateException or CatalogUnusableException ? new ServerStartException(failure.Message, failure) : failure;
         }
     }
 

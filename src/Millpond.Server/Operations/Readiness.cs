@@ -1,4 +1,5 @@
 using Millpond.Server.Catalog;
+using Millpond.Server.Store;
 
 namespace Millpond.Server.Operations;
 
@@ -6,7 +7,7 @@ namespace Millpond.Server.Operations;
 /// Whether pulls can be answered from here: the catalog answers and the data folder can be written. Dead upstreams do not count, since
 /// what is cached is served without them.
 /// </summary>
-public sealed class Readiness(string dataFolder, CatalogDatabase catalog)
+public sealed class Readiness(DataFolder data, CatalogDatabase catalog)
 {
     /// <summary>Everything that is wrong, for people; empty when ready.</summary>
     public IReadOnlyList<string> Problems()
@@ -17,27 +18,11 @@ public sealed class Readiness(string dataFolder, CatalogDatabase catalog)
             problems.Add($"The catalog does not answer: {why}");
         }
 
-        if (WriteProblem() is { } problem)
+        if (!data.CheckWritable(out why))
         {
-            problems.Add($"The data folder {dataFolder} cannot be written: {problem}");
+            problems.Add(why);
         }
 
         return problems;
-    }
-
-    private string? WriteProblem()
-    {
-        var probe = Path.Join(dataFolder, $".ready-{Guid.NewGuid():N}");
-        try
-        {
-            using (new FileStream(probe, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose))
-            {
-                return null;
-            }
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            return failure.Message;
-        }
     }
 }
