@@ -1,0 +1,163 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+using Millpond.Tests.Architecture;
+
+namespace Millpond.Tests.Fixtures;
+
+/// <summary>The program as a child process, built for release: what is killed, limited and measured.</summary>
+public sealed partial class MillpondProcess : IAsyncDisposable
+{
+    private readonly Process process;
+    private readonly StringBuilder output = new();
+    private readonly TaskCompletionSource<Uri> listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private MillpondProcess(ProcessStartInfo start)
+    {
+        process = new Process { StartInfo = start };
+        process.OutputDataReceived += (_, line) => Read(line.Data);
+        process.ErrorDataReceived += (_, line) => Read(line.Data);
+    }
+
+    /// <summary>The main listener.</summary>
+    public Uri Address { get; private set; } = null!;
+
+    public int Id => process.Id;
+
+    /// <summary>Standard output and error so far.</summary>
+    public string Output
+    {
+        get
+        {
+            lock (output)
+            {
+                return output.ToString();
+            }
+        }
+    }
+
+    /// <summary>The most memory it has had resident, in bytes.</summary>
+    public long PeakMemory => StatusBytes("VmHWM");
+
+    /// <summary>The memory it has resident now, in bytes.</summary>
+    public long Memory => StatusBytes("VmRSS");
+
+    /// <summary>Starts <c>millpond serve</c> on a free port and waits until it listens.</summary>
+    /// <param name="data">The data folder.</param>
+    /// <param name="arguments">Further flags, as <c>--upstream up=http://127.0.0.1:1234</c>.</param>
+    /// <param name="environment">Further environment; none of this process's own MILLPOND variables reach the program.</param>
+    public static async Task<MillpondProcess> StartAsync(string data, string[] arguments, IReadOnlyDictionary<string, string>? environment = null)
+    {
+        var start = Program();
+        foreach (var argument in (string[])["serve", "--data", data, "--listen", "http://127.0.0.1:0", .. arguments])
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("MILLPOND", StringComparison.Ordinal)).ToList())
+        {
+            start.Environment.Remove(name);
+        }
+
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+        {
+            start.Environment[name] = value;
+        }
+
+        var millpond = new MillpondProcess(start);
+        millpond.process.Start();
+        millpond.process.BeginOutputReadLine();
+        millpond.process.BeginErrorReadLine();
+        try
+        {
+            // The end is awaited and not heard of by event: only then has all output been read.
+            var ended = millpond.process.WaitForExitAsync();
+            if (await Task.WhenAny(millpond.listening.Task, ended).WaitAsync(Patience.Limit) == ended)
+            {
+                throw new InvalidOperationException($"millpond ended at once:\n{millpond.Output}");
+            }
+
+            millpond.Address = await millpond.listening.Task;
+            return millpond;
+        }
+        catch
+        {
+            await millpond.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>kill -9: nothing is flushed, nothing is closed.</summary>
+    public async Task KillAsync()
+    {
+        if (!process.HasExited)
+        {
+            process.Kill();
+        }
+
+        await process.WaitForExitAsync().WaitAsync(Patience.Limit);
+    }
+
+    /// <summary>SIGTERM; gives the exit status.</summary>
+    public async Task<int> StopAsync()
+    {
+        using (var kill = Process.Start("kill", ["-TERM", Id.ToString(CultureInfo.InvariantCulture)]))
+        {
+            await kill.WaitForExitAsync();
+        }
+
+        await process.WaitForExitAsync().WaitAsync(Patience.Limit + Patience.Limit);
+        return process.ExitCode;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await KillAsync();
+        process.Dispose();
+    }
+
+    /// <summary>What MILLPOND_PROGRAM names (a published program), else the Release build.</summary>
+    private static ProcessStartInfo Program()
+    {
+        var start = new ProcessStartInfo { RedirectStandardOutput = true, RedirectStandardError = true };
+        if (Environment.GetEnvironmentVariable("MILLPOND_PROGRAM") is { Length: > 0 } published)
+        {
+            start.FileName = published;
+            return start;
+        }
+
+        var built = Path.Join(SourceTree.Top, "artifacts/bin/Millpond.Cli/release/millpond.dll");
+        Assert.True(File.Exists(built), $"{built} is missing: run ./test --all, or first: dotnet build -c Release src/Millpond.Cli");
+        start.FileName = Environment.ProcessPath is { } host && Path.GetFileName(host) == "dotnet" ? host : "dotnet";
+        start.ArgumentList.Add(built);
+        return start;
+    }
+
+    [GeneratedRegex("listening on (https?://[^ \"\\\\]+)")]
+    private static partial Regex ListeningLine();
+
+    private long StatusBytes(string field)
+    {
+        var line = File.ReadLines($"/proc/{Id}/status").First(line => line.StartsWith(field + ":", StringComparison.Ordinal));
+        return long.Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
+    }
+
+    private void Read(string? line)
+    {
+        if (line is null)
+        {
+            return;
+        }
+
+        lock (output)
+        {
+            output.AppendLine(line);
+        }
+
+        if (ListeningLine().Match(line) is { Success: true } match)
+        {
+            listening.TrySetResult(new Uri(match.Groups[1].Value));
+        }
+    }
+}
