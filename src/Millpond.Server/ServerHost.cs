@@ -8,11 +8,13 @@ using Microsoft.Extensions.Logging;
 using Millpond.Server.Cache;
 using Millpond.Server.Catalog;
 using Millpond.Server.Configuration;
+using Millpond.Server.Credentials;
 using Millpond.Server.Operations;
 using Millpond.Server.Registry;
 using Millpond.Server.Rules;
 using Millpond.Server.Store;
 using Millpond.Server.Telemetry;
+using Millpond.Server.Upstream;
 
 namespace Millpond.Server;
 
@@ -22,15 +24,17 @@ public sealed partial class ServerHost : IAsyncDisposable
     private readonly ServerConfiguration configuration;
     private readonly TimeProvider time;
     private readonly WebApplication app;
+    private readonly CacheServices cache;
     private readonly Listeners listeners;
     private readonly Stack<object> owned;
     private int stopped;
 
-    private ServerHost(ServerConfiguration configuration, TimeProvider time, WebApplication app, Listeners listeners, Stack<object> owned)
+    private ServerHost(ServerConfiguration configuration, TimeProvider time, WebApplication app, CacheServices cache, Listeners listeners, Stack<object> owned)
     {
         this.configuration = configuration;
         this.time = time;
         this.app = app;
+        this.cache = cache;
         this.listeners = listeners;
         this.owned = owned;
     }
@@ -64,19 +68,23 @@ public sealed partial class ServerHost : IAsyncDisposable
             var metrics = Own(owned, new MillpondMetrics());
             var catalog = Own(owned, CatalogDatabase.Open(data.CatalogPath, time, loggers.CreateLogger<CatalogDatabase>()));
             var rules = new PullThroughRules(configuration);
-            var pulls = new PullThrough();
-            var registry = new RegistryEndpoints(configuration, rules, pulls, catalog, time, metrics);
+            var store = BlobStore.Open(data, configuration.Storage);
+            store.StartWith(catalog.TotalBlobBytes());
+            var credentials = new UpstreamCredentials();
+            UpstreamClient Connect(PullThroughRule rule) => new(rule, credentials, time, loggers.CreateLogger<UpstreamClient>());
+            var cache = Own(owned, new CacheServices(configuration, rules, Connect, store, catalog, time, metrics, loggers));
+            var registry = new RegistryEndpoints(configuration, rules, cache.PullThrough, catalog, time, metrics);
 
             var scrape = Own(owned, new MetricsScrape(metrics));
             var readiness = new Readiness(data, catalog);
-            var operations = new OperationsEndpoints(configuration, readiness, () => [], time, scrape.Build(app.Services));
+            var operations = new OperationsEndpoints(configuration, readiness, cache.UpstreamStates, time, scrape.Build(app.Services));
             var access = AccessOutput(configuration, logging, accessLog) is { } output ? Own(owned, new AccessLog(output, configuration.Log.Format, time)) : null;
             var dispatch = new RequestDispatch(
                 registry, operations, !configuration.OperationsListen.IsEmpty, access, time, loggers.CreateLogger<RequestDispatch>());
             BuildPipeline(app, configuration, dispatch);
 
             await app.StartAsync(cancellationToken);
-            var host = new ServerHost(configuration, time, app, listeners, owned);
+            var host = new ServerHost(configuration, time, app, cache, listeners, owned);
             host.Announce(loggers.CreateLogger<ServerHost>());
             return host;
         }
@@ -100,7 +108,7 @@ public sealed partial class ServerHost : IAsyncDisposable
         if (Interlocked.Exchange(ref stopped, 1) == 0)
         {
             using var grace = new CancellationTokenSource(configuration.ShutdownGrace, time);
-            await app.StopAsync(grace.Token);
+            await Task.WhenAll(app.StopAsync(grace.Token), cache.DrainAsync(configuration.ShutdownGrace));
         }
     }
 

@@ -9,6 +9,11 @@ public abstract class BlobContent : IAsyncDisposable
     /// <summary>The whole blob's length in bytes; null where neither upstream nor a manifest said it (answered chunked).</summary>
     public abstract long? Length { get; }
 
+    /// <summary>Says which bytes will be read, before the first read: a far range may then be asked of upstream by itself.</summary>
+    public virtual void Expect(long from, long length)
+    {
+    }
+
     /// <summary>Reads at an offset, at least one byte; 0 at the end only.</summary>
     /// <exception cref="FillFailedException">The bytes will not come: the connection must be reset, never ended cleanly.</exception>
     public abstract ValueTask<int> ReadAsync(Memory<byte> buffer, long offset, CancellationToken cancellationToken);

@@ -43,6 +43,7 @@ public sealed class BlobResponse(TimeProvider time, MillpondMetrics metrics)
             return await RegistryErrorWriter.WriteAsync(context, RegistryError.RangeNotSatisfiable with { Rule = rule });
         }
 
+        content.Expect(part.Start, part.Length);
         var first = ArrayPool<byte>.Shared.Rent(FirstBlockSize);
         try
         {

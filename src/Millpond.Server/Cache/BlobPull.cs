@@ -1,0 +1,222 @@
+using Millpond.Images;
+using Millpond.Server.Catalog;
+using Millpond.Server.Rules;
+using Millpond.Server.Store;
+using Millpond.Server.Telemetry;
+using Millpond.Server.Upstream;
+
+namespace Millpond.Server.Cache;
+
+/// <summary>Pulls of blobs: from the store where the digest is linked here, proven where it is not, filled where it is missing.</summary>
+internal sealed class BlobPull(
+    GovernedUpstreams upstreams, Fills fills, BlobStore store, CatalogDatabase catalog, KnownBlobs known, NegativeCache negative, TimeProvider time,
+    MillpondMetrics metrics, CancellationToken stopping)
+{
+    private readonly SingleFlight<(RepositoryName, Digest), PullFailure?> proofs = new(stopping);
+
+    public ValueTask<PullResult<BlobContent>> GetAsync(RuleMatch target, Digest digest, PullOptions options, CancellationToken cancellationToken)
+    {
+        if (known.IsLinked(target.Repository, digest) && Open(target, digest) is { } stored)
+        {
+            catalog.Touch(digest, time.GetUtcNow());
+            return new(new PullResult<BlobContent>(new StoredContent(stored), CacheStatus.Hit, null));
+        }
+
+        return new(GetColdAsync(target, digest, options, cancellationToken));
+    }
+
+    /// <summary>Never starts a fill: what is stored, filling or described is answered from here, else one byte is asked of upstream.</summary>
+    public async ValueTask<PullResult<BlobHead>> HeadAsync(RuleMatch target, Digest digest, PullOptions options, CancellationToken cancellationToken)
+    {
+        var linked = known.IsLinked(target.Repository, digest);
+        if (linked && (store.FindLength(digest) ?? fills.Find(digest)?.Size ?? catalog.FindDescribedSize(target.Repository, digest)) is { } length)
+        {
+            return new PullResult<BlobHead>(new BlobHead(length), CacheStatus.Hit, null);
+        }
+
+        if (options.OnlyIfCached)
+        {
+            return NotCached(target, digest);
+        }
+
+        var upstream = upstreams[target.Rule];
+        if (negative.Find<BlobProbe>(target.Repository, NegativeCache.Blob(digest), upstream.CredentialVersion) is { } refused)
+        {
+            return refused.ToFailure(target.Rule, PullFailureKind.BlobUnknown);
+        }
+
+        var probe = await upstream.ProbeBlobAsync(RequestReason.Proof, target.UpstreamRepository, digest, cancellationToken);
+        negative.Learn(target.Repository, NegativeCache.Blob(digest), upstream.CredentialVersion, probe);
+        if (!probe.IsFound)
+        {
+            return probe.ToFailure(target.Rule, PullFailureKind.BlobUnknown);
+        }
+
+        await known.LinkProvenAsync(target, digest);
+        return (probe.Value.Length ?? store.FindLength(digest)) is { } told
+            ? new PullResult<BlobHead>(new BlobHead(told), CacheStatus.Miss, null)
+            : new PullFailure(
+                PullFailureKind.UpstreamFailed, $"{target.Rule.UpstreamName} does not say how long {digest} is", target.Rule.Prefix, target.Rule.UpstreamName);
+    }
+
+    /// <summary>Fetches a blob in the background, without a client; null when it is here.</summary>
+    public async Task<PullFailure?> FetchAsync(RuleMatch target, Digest digest, long size, RequestReason reason, CancellationToken cancellationToken)
+    {
+        if (known.IsLinked(target.Repository, digest) && store.FindLength(digest) is not null)
+        {
+            return null;
+        }
+
+        var fill = await fills.JoinOrLeadAsync(target, digest, size, reason, cancellationToken);
+        try
+        {
+            if (await fill.Started.WaitAsync(cancellationToken) is { } failure)
+            {
+                return failure;
+            }
+
+            await fill.Ended.WaitAsync(cancellationToken);
+            return fill.Failure;
+        }
+        finally
+        {
+            fill.Leave();
+        }
+    }
+
+    private async Task<PullResult<BlobContent>> GetColdAsync(RuleMatch target, Digest digest, PullOptions options, CancellationToken cancellationToken)
+    {
+        if (options.OnlyIfCached)
+        {
+            return NotCached(target, digest);
+        }
+
+        var upstream = upstreams[target.Rule];
+        if (negative.Find<BlobProbe>(target.Repository, NegativeCache.Blob(digest), upstream.CredentialVersion) is { } refused)
+        {
+            return refused.ToFailure(target.Rule, PullFailureKind.BlobUnknown);
+        }
+
+        if (!known.IsLinked(target.Repository, digest) && NeedsProof(target, digest))
+        {
+            if (await proofs.RunAsync((target.Repository, digest), token => ProveAsync(target, digest, token), cancellationToken) is { } unproven)
+            {
+                return unproven;
+            }
+
+            if (Open(target, digest) is { } stored)
+            {
+                catalog.Touch(digest, time.GetUtcNow());
+                return new PullResult<BlobContent>(new StoredContent(stored), CacheStatus.Revalidated, null);
+            }
+        }
+
+        return await FillAsync(target, digest, cancellationToken);
+    }
+
+    /// <summary>Bytes that are here, or on their way, for another repository only.</summary>
+    private bool NeedsProof(RuleMatch target, Digest digest) =>
+        store.FindLength(digest) is not null || fills.Find(digest) is { } fill && fill.Target.Repository != target.Repository;
+
+    private async Task<PullFailure?> ProveAsync(RuleMatch target, Digest digest, CancellationToken cancellationToken)
+    {
+        var upstream = upstreams[target.Rule];
+        var probe = await upstream.ProbeBlobAsync(RequestReason.Proof, target.UpstreamRepository, digest, cancellationToken);
+        negative.Learn(target.Repository, NegativeCache.Blob(digest), upstream.CredentialVersion, probe);
+        if (!probe.IsFound)
+        {
+            return probe.ToFailure(target.Rule, PullFailureKind.BlobUnknown);
+        }
+
+        await known.LinkProvenAsync(target, digest);
+        return null;
+    }
+
+    private async Task<PullResult<BlobContent>> FillAsync(RuleMatch target, Digest digest, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var fill = await fills.JoinOrLeadAsync(target, digest, catalog.FindDescribedSize(target.Repository, digest), RequestReason.Pull, cancellationToken);
+            PullFailure? failure;
+            try
+            {
+                failure = await fill.Started.WaitAsync(cancellationToken);
+            }
+            catch (OperationCanceledException)
+            {
+                fill.Leave();
+                throw;
+            }
+
+            if (failure is not null)
+            {
+                fill.Leave();
+                if (fill.Target.Repository == target.Repository)
+                {
+                    return failure;
+                }
+
+                // It failed for another repository's upstream; this one has proven that it has the blob and leads the next fill.
+                await fill.Ended.WaitAsync(cancellationToken);
+                continue;
+            }
+
+            if (!known.IsLinked(target.Repository, digest))
+            {
+                await known.LinkProvenAsync(target, digest);
+            }
+
+            return await OpenFillAsync(fill, target, digest, cancellationToken);
+        }
+    }
+
+    private async Task<PullResult<BlobContent>> OpenFillAsync(Fill fill, RuleMatch target, Digest digest, CancellationToken cancellationToken)
+    {
+        if (fill.Staging is not null)
+        {
+            return new PullResult<BlobContent>(new FillContent(fill, end => Private(target, digest, fill.Size, end)), CacheStatus.Miss, null);
+        }
+
+        fill.Leave();
+        var content = Private(target, digest, fill.Size, null);
+        if (await content.OpenAsync(cancellationToken) is not { } failure)
+        {
+            return new PullResult<BlobContent>(content, CacheStatus.Miss, null);
+        }
+
+        await content.DisposeAsync();
+        return failure;
+    }
+
+    private PrivateContent Private(RuleMatch target, Digest digest, long? size, long? end) => new(
+        digest, size, (position, known) => new ResumingBody(upstreams[target.Rule], target, digest, RequestReason.Pull, position, end, known, time, metrics));
+
+    /// <summary>Opens a stored blob; adopts one that the catalog does not list, and does not believe one of the wrong length.</summary>
+    private StoredBlob? Open(RuleMatch target, Digest digest)
+    {
+        var listed = known.FindStoredSize(digest);
+        var blob = store.TryOpen(digest, listed ?? catalog.FindDescribedSize(target.Repository, digest));
+        if (blob is not null && listed is null)
+        {
+            known.Stored(digest, blob.Length);
+            _ = AdoptAsync(target, digest, blob.Length);
+        }
+
+        return blob;
+    }
+
+    private async Task AdoptAsync(RuleMatch target, Digest digest, long length)
+    {
+        try
+        {
+            await catalog.PutBlobAsync(digest, length, target.Repository, target.Rule.Prefix, time.GetUtcNow());
+        }
+        catch (CatalogFullException)
+        {
+            // It is adopted again when it is next pulled.
+        }
+    }
+
+    private static PullFailure NotCached(RuleMatch target, Digest digest) => new(
+        PullFailureKind.NotCached, $"{digest} is not cached, and the request said only-if-cached", target.Rule.Prefix, target.Rule.UpstreamName);
+}

@@ -1,0 +1,106 @@
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.Logging;
+using Millpond.Server.Catalog;
+using Millpond.Server.Configuration;
+using Millpond.Server.Rules;
+using Millpond.Server.Store;
+using Millpond.Server.Telemetry;
+using Millpond.Server.Upstream;
+
+namespace Millpond.Server.Cache;
+
+/// <summary>The cache put together, in the order its parts depend on each other, with its background work.</summary>
+public sealed class CacheServices : IAsyncDisposable
+{
+    /// <summary>How often partials that are too old are looked for.</summary>
+    private static readonly TimeSpan SweepEvery = TimeSpan.FromHours(1);
+
+    private readonly CancellationTokenSource stopping = new();
+    private readonly GovernedUpstreams upstreams;
+    private readonly Fills fills;
+    private readonly BlobStore store;
+    private readonly Task background;
+
+    /// <summary>Composes the cache and starts its background work. Asks no upstream.</summary>
+    public CacheServices(
+        ServerConfiguration configuration, PullThroughRules rules, Func<PullThroughRule, UpstreamClient> connect, BlobStore store, CatalogDatabase catalog,
+        TimeProvider time, MillpondMetrics metrics, ILoggerFactory logs)
+    {
+        this.store = store;
+        var token = stopping.Token;
+        upstreams = new GovernedUpstreams(rules.All, connect, time, metrics, logs, token);
+        var known = new KnownBlobs(catalog);
+        var negative = new NegativeCache(configuration.NegativeCache, time);
+        var freshness = new Freshness(time);
+        var eviction = new Eviction(store, catalog, known, metrics, logs.CreateLogger<Eviction>());
+
+        var workshop = new FillWorkshop(upstreams, store, catalog, eviction, negative, known, time, metrics, logs.CreateLogger<FillWorkshop>());
+        fills = new Fills(workshop, configuration.Storage.OrphanFills, configuration.Storage.NearlyDone, time, token);
+        var blobs = new BlobPull(upstreams, fills, store, catalog, known, negative, time, metrics, token);
+
+        var memory = new ManifestMemory(catalog);
+        var queue = new CompletionQueue();
+        var fetch = new ManifestFetch(upstreams, memory, known, negative, catalog, queue, time, logs.CreateLogger<ManifestFetch>(), token);
+        var check = new TagCheck(upstreams, memory, fetch, freshness, catalog, time, logs.CreateLogger<TagCheck>(), token);
+        var manifests = new ManifestPull(upstreams, memory, fetch, check, freshness, known, negative, catalog, time);
+
+        var lists = new UpstreamList(upstreams, catalog, freshness, time, logs.CreateLogger<UpstreamList>(), token);
+        PullThrough = new PullThrough(manifests, blobs, new TagLists(lists, catalog), new ReferrerLists(lists, catalog));
+
+        Observe(metrics);
+        eviction.Enforce();
+        var completion = new CompletionWorker(queue, rules, manifests, fetch, blobs, known, memory, time, logs.CreateLogger<CompletionWorker>());
+        background = Task.WhenAll(completion.RunAsync(token), SweepAsync(configuration.Storage.PartialsFor, time, token));
+    }
+
+    public PullThrough PullThrough { get; }
+
+    /// <summary>Every upstream as <c>/-/upstreams</c> shows it.</summary>
+    public IReadOnlyList<UpstreamState> UpstreamStates() => upstreams.States();
+
+    /// <summary>Shutdown: fills with readers go on until the grace ends, then all pause and keep their partials.</summary>
+    public Task DrainAsync(TimeSpan grace) => fills.DrainAsync(grace);
+
+    public async ValueTask DisposeAsync()
+    {
+        await fills.DrainAsync(TimeSpan.Zero);
+        await stopping.CancelAsync();
+        try
+        {
+            await background;
+        }
+        catch (OperationCanceledException)
+        {
+            // That is how background work ends.
+        }
+
+        upstreams.Dispose();
+        stopping.Dispose();
+    }
+
+    private void Observe(MillpondMetrics metrics)
+    {
+        metrics.Observe("millpond.fills.running", null, "Fills running.", () => [new Measurement<long>(fills.Running)]);
+        metrics.Observe("millpond.fills.waiting_readers", null, "Readers that wait for a fill's next bytes.", () => [new Measurement<long>(fills.Waiting)]);
+        metrics.Observe("millpond.store.bytes", "By", "Bytes of whole blobs in the store.", () => [new Measurement<long>(store.Disk.Stored)]);
+        metrics.Observe("millpond.staging.bytes", "By", "Bytes of partial downloads.", () => [new Measurement<long>(store.Disk.Staged)]);
+        metrics.Observe(
+            "millpond.upstream.breaker_open", null, "1 while the upstream's breaker is open.",
+            () => upstreams.States().Select(state => Of(state, state.Breaker == BreakerState.Open ? 1 : 0)));
+        metrics.Observe(
+            "millpond.upstream.rate_limit_remaining", null, "What the upstream last said is left of its rate limit.",
+            () => upstreams.States().Where(state => state.RateRemaining is not null).Select(state => Of(state, state.RateRemaining ?? 0)));
+    }
+
+    private static Measurement<long> Of(UpstreamState state, long value) =>
+        new(value, new KeyValuePair<string, object?>("rule", state.Rule), new KeyValuePair<string, object?>("upstream", state.Upstream));
+
+    private async Task SweepAsync(TimeSpan partialsFor, TimeProvider time, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            store.Sweep(time.GetUtcNow() - partialsFor);
+            await Task.Delay(SweepEvery, time, cancellationToken);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+using System.Collections.Concurrent;
+using System.Threading.Channels;
+using Millpond.Images;
+using Millpond.Server.Catalog;
+using Millpond.Server.Configuration;
+using Millpond.Server.Rules;
+
+namespace Millpond.Server.Cache;
+
+/// <summary>The queue of indexes whose other children are to be fetched, so that an outage does not strand the other architecture.</summary>
+internal sealed class CompletionQueue
+{
+    /// <summary>Indexes that wait; a fuller queue drops the newest, which are queued again by their next pull from upstream.</summary>
+    private const int Capacity = 10_000;
+
+    private readonly Channel<CompletionWork> queue = Channel.CreateBounded<CompletionWork>(new BoundedChannelOptions(Capacity) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly ConcurrentDictionary<(RepositoryName, Digest), bool> known = new();
+
+    public ChannelReader<CompletionWork> Queue => queue.Reader;
+
+    /// <summary>Queues the children that the rule wants, once per index and run of the server.</summary>
+    public void Enqueue(RuleMatch target, Digest index, ManifestDocument? document)
+    {
+        var wanted = target.Rule.CompleteIndexes;
+        if (document is null || document.Manifests.IsEmpty || wanted.IsNone || known.Count >= Capacity || !known.TryAdd((target.Repository, index), true))
+        {
+            return;
+        }
+
+        var children = document.Manifests.Where(child => IsWanted(wanted, child)).ToArray();
+        queue.Writer.TryWrite(new CompletionWork(target, index, children, Attempt: 1));
+    }
+
+    /// <summary>Queues work again that failed.</summary>
+    public void Again(CompletionWork work) => queue.Writer.TryWrite(work with { Attempt = work.Attempt + 1 });
+
+    /// <summary>A platform without a variant means all its variants.</summary>
+    private static bool IsWanted(IndexCompletion wanted, Descriptor child) =>
+        wanted.All || child.Platform is { } platform && wanted.Platforms.Any(
+            wish => platform == wish || platform.StartsWith(wish, StringComparison.Ordinal) && platform[wish.Length] == '/');
+}
+
+/// <summary>The children of one index that are to be fetched.</summary>
+internal sealed record CompletionWork(RuleMatch Target, Digest Index, IReadOnlyList<Descriptor> Children, int Attempt);

@@ -1,0 +1,99 @@
+using Microsoft.Extensions.Logging;
+using Millpond.Images;
+using Millpond.Server.Catalog;
+using Millpond.Server.Rules;
+
+namespace Millpond.Server.Cache;
+
+/// <summary>Works off the queue of indexes: fetches each wanted child and its blobs, below every client in priority.</summary>
+internal sealed partial class CompletionWorker(
+    CompletionQueue queue, PullThroughRules rules, ManifestPull manifests, ManifestFetch fetch, BlobPull blobs, KnownBlobs known, ManifestMemory memory,
+    TimeProvider time, ILogger<CompletionWorker> log)
+{
+    /// <summary>Indexes worked on at once.</summary>
+    private const int Workers = 2;
+
+    private const int MostAttempts = 5;
+
+    /// <summary>Between two attempts; an outage or a used-up rate limit takes its time.</summary>
+    private static readonly TimeSpan BetweenAttempts = TimeSpan.FromMinutes(5);
+
+    public Task RunAsync(CancellationToken cancellationToken) =>
+        Task.WhenAll(Enumerable.Range(0, Workers).Select(_ => WorkAsync(cancellationToken)));
+
+    private async Task WorkAsync(CancellationToken cancellationToken)
+    {
+        await foreach (var work in queue.Queue.ReadAllAsync(cancellationToken))
+        {
+            var failure = await CompleteAsync(work, cancellationToken);
+            if (failure is null)
+            {
+                Log.Completed(log, work.Target.Repository, work.Index, work.Children.Count);
+            }
+            else if (work.Attempt < MostAttempts)
+            {
+                Log.Waits(log, work.Target.Repository, work.Index, failure.Reason);
+                _ = TryLaterAsync(work, cancellationToken);
+            }
+            else
+            {
+                Log.GaveUp(log, work.Target.Repository, work.Index, failure.Reason);
+            }
+        }
+    }
+
+    private async Task<PullFailure?> CompleteAsync(CompletionWork work, CancellationToken cancellationToken)
+    {
+        if (!rules.Allows(work.Target.Rule, work.Target.UpstreamRepository))
+        {
+            return null;
+        }
+
+        PullFailure? last = null;
+        foreach (var child in work.Children)
+        {
+            var manifest = memory.FindManifest(child.Digest) is not null && known.IsLinked(work.Target.Repository, child.Digest)
+                ? await manifests.ByDigestAsync(work.Target, child.Digest, new PullOptions(NoCache: false, OnlyIfCached: true), cancellationToken)
+                : await fetch.RunAsync(work.Target, child.Digest.ToString(), null, RequestReason.Completion, cancellationToken);
+            if (!manifest.IsFound)
+            {
+                // A child that is gone upstream will not come back; the others still may.
+                last = manifest.Failure.Kind == PullFailureKind.ManifestUnknown ? last : manifest.Failure;
+                continue;
+            }
+
+            var document = ManifestDocument.TryParse(manifest.Value.Content, manifest.Value.MediaType);
+            foreach (var blob in document?.Blobs.Where(static blob => !blob.IsForeign) ?? [])
+            {
+                last = await blobs.FetchAsync(work.Target, blob.Digest, blob.Size, RequestReason.Completion, cancellationToken) ?? last;
+            }
+        }
+
+        return last;
+    }
+
+    private async Task TryLaterAsync(CompletionWork work, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Task.Delay(BetweenAttempts, time, cancellationToken);
+            queue.Again(work);
+        }
+        catch (OperationCanceledException)
+        {
+            // The server stops.
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1501, LogLevel.Information, "Completed index {Index} of {Repository}: {Children} children are here")]
+        public static partial void Completed(ILogger logger, RepositoryName repository, Digest index, int children);
+
+        [LoggerMessage(1502, LogLevel.Information, "Completion of index {Index} of {Repository} waits and is tried again: {Reason}")]
+        public static partial void Waits(ILogger logger, RepositoryName repository, Digest index, string reason);
+
+        [LoggerMessage(1503, LogLevel.Warning, "Gave up completing index {Index} of {Repository}: {Reason}")]
+        public static partial void GaveUp(ILogger logger, RepositoryName repository, Digest index, string reason);
+    }
+}

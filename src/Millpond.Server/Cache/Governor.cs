@@ -1,0 +1,228 @@
+using Microsoft.Extensions.Logging;
+using Millpond.Server.Configuration;
+using Millpond.Server.Telemetry;
+using Millpond.Server.Upstream;
+
+namespace Millpond.Server.Cache;
+
+/// <summary>
+/// Between the cache and one upstream with one credential: slots, rate limit, breaker, and the count of every request by reason.
+/// Token requests pass below it and take no slot, else a request that holds one could wait for another.
+/// </summary>
+internal sealed partial class Governor
+{
+    private readonly Func<CancellationToken, Task<UpstreamResult<object>>> ping;
+    private readonly string upstream;
+    private readonly TimeProvider time;
+    private readonly MillpondMetrics metrics;
+    private readonly ILogger log;
+    private readonly CancellationToken stopping;
+    private readonly PrioritySlots bodies;
+    private readonly PrioritySlots requests;
+    private readonly RateBudget budget;
+    private readonly Breaker breaker;
+    private readonly Lock gate = new();
+    private DateTimeOffset? lastSuccess;
+    private DateTimeOffset? lastFailureAt;
+    private string? lastFailure;
+
+    /// <param name="ping">Asks the upstream something that costs nothing, for the breaker's probe.</param>
+    public Governor(
+        Func<CancellationToken, Task<UpstreamResult<object>>> ping, PullThroughRule rule, TimeProvider time, MillpondMetrics metrics, ILogger log,
+        CancellationToken stopping)
+    {
+        this.ping = ping;
+        upstream = rule.UpstreamName;
+        this.time = time;
+        this.metrics = metrics;
+        this.log = log;
+        this.stopping = stopping;
+        bodies = new PrioritySlots(rule.Limits.Fills);
+        requests = new PrioritySlots(rule.Limits.Requests);
+        budget = new RateBudget(time);
+        breaker = new Breaker(time);
+    }
+
+    public bool IsOpen => breaker.IsOpen;
+
+    /// <summary>Whether the upstream has failed lately or says that little of its rate limit is left.</summary>
+    public bool IsLow => budget.IsLow;
+
+    /// <summary>A short request: manifests, lists, proofs.</summary>
+    /// <exception cref="OperationCanceledException">The caller's token.</exception>
+    public async Task<UpstreamResult<T>> AskAsync<T>(
+        RequestReason reason, Func<CancellationToken, Task<UpstreamResult<T>>> request, CancellationToken cancellationToken)
+        where T : class
+    {
+        if (Refuse<T>(reason, throttleHolds: true) is { } refused)
+        {
+            return refused;
+        }
+
+        using var slot = await requests.TakeAsync((int)reason, cancellationToken);
+        return Refuse<T>(reason, throttleHolds: true) ?? Note(reason, await request(cancellationToken));
+    }
+
+    /// <summary>A body: the slot is held until the body is disposed.</summary>
+    /// <exception cref="OperationCanceledException">The caller's token.</exception>
+    public async Task<UpstreamResult<BlobBody>> AskBodyAsync(
+        RequestReason reason, Func<CancellationToken, Task<UpstreamResult<BlobBody>>> request, CancellationToken cancellationToken)
+    {
+        // Registries that count pulls count manifests; a throttled upstream's blobs may still come.
+        if (Refuse<BlobBody>(reason, throttleHolds: reason >= RequestReason.Completion) is { } refused)
+        {
+            return refused;
+        }
+
+        var slot = await bodies.TakeAsync((int)reason, cancellationToken);
+        try
+        {
+            var result = Refuse<BlobBody>(reason, throttleHolds: false) ?? Note(reason, await request(cancellationToken));
+            if (result.IsFound)
+            {
+                var body = result.Value;
+                result = result with { Value = body with { Owner = new Both(body.Owner, slot) } };
+                slot = null;
+            }
+
+            return result;
+        }
+        finally
+        {
+            slot?.Dispose();
+        }
+    }
+
+    /// <summary>A request that was given up because a bound of the cache's own ran out.</summary>
+    public UpstreamResult<T> TimedOut<T>(RequestReason reason, string why)
+        where T : class => Note(reason, new UpstreamResult<T>(UpstreamOutcome.Timeout, null, why));
+
+    /// <summary>A body that broke off, stalled, or was not what its digest says.</summary>
+    public void BodyFailed(string why)
+    {
+        Remember(why);
+        if (breaker.Failed())
+        {
+            StartProbing();
+        }
+    }
+
+    /// <summary>A body that came whole.</summary>
+    public void BodyCame()
+    {
+        breaker.Succeeded();
+        Remember(null);
+    }
+
+    public UpstreamState State(string rule)
+    {
+        var limit = budget.Last;
+        lock (gate)
+        {
+            return new UpstreamState(
+                rule, upstream, breaker.IsOpen ? BreakerState.Open : BreakerState.Closed, limit?.Limit, limit?.Remaining,
+                budget.ThrottledUntil, lastSuccess, lastFailure, lastFailureAt, bodies.Taken, requests.Taken);
+        }
+    }
+
+    private UpstreamResult<T>? Refuse<T>(RequestReason reason, bool throttleHolds)
+        where T : class
+    {
+        if (breaker.IsOpen && reason != RequestReason.Probe)
+        {
+            return new UpstreamResult<T>(
+                UpstreamOutcome.Unreachable, null, $"{upstream} has failed twice in a row and is not asked until a probe finds it back: {lastFailure}",
+                breaker.UntilProbe);
+        }
+
+        if (throttleHolds && budget.Throttled is { } wait)
+        {
+            return new UpstreamResult<T>(UpstreamOutcome.Throttled, null, $"{upstream} answered 429 and asked to be left alone for now", wait);
+        }
+
+        return reason is RequestReason.Completion or RequestReason.WarmUp && budget.IsLow
+            ? new UpstreamResult<T>(UpstreamOutcome.Throttled, null, $"{upstream}'s rate limit is nearly used up: background work waits")
+            : null;
+    }
+
+    private UpstreamResult<T> Note<T>(RequestReason reason, UpstreamResult<T> result)
+        where T : class
+    {
+        metrics.UpstreamRequest(upstream, reason.ToString().ToLowerInvariant(), result.Outcome.ToString().ToLowerInvariant());
+        budget.Learn(result.Outcome, result.RetryAfter, result.RateLimit);
+        if (result.Outcome is UpstreamOutcome.Timeout or UpstreamOutcome.ServerError or UpstreamOutcome.Unreachable or UpstreamOutcome.TlsFailure)
+        {
+            Remember(result.Reason);
+            if (breaker.Failed())
+            {
+                StartProbing();
+            }
+        }
+        else
+        {
+            breaker.Succeeded();
+            Remember(result.Outcome is UpstreamOutcome.Found or UpstreamOutcome.NotFound ? null : result.Reason);
+        }
+
+        return result;
+    }
+
+    private void Remember(string? failure)
+    {
+        lock (gate)
+        {
+            if (failure is null)
+            {
+                lastSuccess = time.GetUtcNow();
+                lastFailure = null;
+            }
+            else
+            {
+                lastFailure = failure;
+                lastFailureAt = time.GetUtcNow();
+            }
+        }
+    }
+
+    private void StartProbing()
+    {
+        Log.BreakerOpened(log, upstream, lastFailure ?? "");
+        _ = ProbeUntilBackAsync();
+    }
+
+    private async Task ProbeUntilBackAsync()
+    {
+        try
+        {
+            while (breaker.IsOpen)
+            {
+                await Task.Delay(breaker.NextProbeDelay(), time, stopping);
+                Note(RequestReason.Probe, await ping(stopping));
+            }
+
+            Log.BreakerClosed(log, upstream);
+        }
+        catch (OperationCanceledException)
+        {
+            // The server stops.
+        }
+    }
+
+    private sealed class Both(IDisposable first, IDisposable second) : IDisposable
+    {
+        public void Dispose()
+        {
+            first.Dispose();
+            second.Dispose();
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1001, LogLevel.Warning, "{Upstream} failed twice in a row and is not asked until a probe finds it back; what is cached is served: {Reason}")]
+        public static partial void BreakerOpened(ILogger logger, string upstream, string reason);
+
+        [LoggerMessage(1002, LogLevel.Information, "{Upstream} answers again")]
+        public static partial void BreakerClosed(ILogger logger, string upstream);
+    }
+}

@@ -1,0 +1,112 @@
+using Microsoft.Extensions.Logging;
+using Millpond.Images;
+using Millpond.Server.Catalog;
+using Millpond.Server.Rules;
+using Millpond.Server.Upstream;
+
+namespace Millpond.Server.Cache;
+
+/// <summary>Gets a manifest from upstream, once for all who ask at the same time, and keeps it: bytes, children, links and tag in one transaction.</summary>
+internal sealed partial class ManifestFetch(
+    GovernedUpstreams upstreams, ManifestMemory memory, KnownBlobs known, NegativeCache negative, CatalogDatabase catalog, CompletionQueue completion,
+    TimeProvider time, ILogger<ManifestFetch> log, CancellationToken stopping)
+{
+    /// <summary>The most a cold pull waits, over all tries (DESIGN: errors).</summary>
+    private static readonly TimeSpan ColdBound = TimeSpan.FromSeconds(30);
+
+    private static readonly TimeSpan BetweenTries = TimeSpan.FromMilliseconds(250);
+
+    private readonly SingleFlight<(RepositoryName, string, string?), PullResult<ManifestContent>> fetches = new(stopping);
+
+    /// <summary>Fetches by tag or digest.</summary>
+    /// <param name="reference">What upstream is asked for.</param>
+    /// <param name="tag">The tag to set to what comes; null for a pull by digest.</param>
+    public Task<PullResult<ManifestContent>> RunAsync(
+        RuleMatch target, string reference, string? tag, RequestReason reason, CancellationToken cancellationToken) =>
+        fetches.RunAsync((target.Repository, reference, tag), token => FetchAsync(target, reference, tag, reason, token), cancellationToken);
+
+    /// <summary>Keeps a manifest for this repository that is stored already, and sets the tag where one is given.</summary>
+    public async Task KeepAsync(RuleMatch target, ManifestContent content, string? tag)
+    {
+        var document = ManifestDocument.TryParse(content.Content, content.MediaType);
+        var now = time.GetUtcNow();
+        memory.SetManifest(content);
+        known.Link(target.Repository, content.Digest);
+        known.Adopted(target.Repository, content.Digest);
+        foreach (var child in document is null ? [] : document.Manifests.Concat(document.Blobs))
+        {
+            known.Link(target.Repository, child.Digest);
+        }
+
+        try
+        {
+            await catalog.PutManifestAsync(
+                target.Repository, target.Rule.Prefix, new ManifestRow(content.Digest, content.MediaType, content.Content), document, tag, TagOrigin.Pulled, now);
+        }
+        catch (CatalogFullException full)
+        {
+            // The pull is served from memory; a full disk never fails it.
+            Log.CannotRecord(log, content.Digest, target.Repository, full.Message);
+        }
+
+        if (tag is not null)
+        {
+            memory.SetTag(target.Repository, tag, new TagEntry(content, TagOrigin.Pulled, now, null));
+        }
+
+        catalog.Touch(content.Digest, now);
+        completion.Enqueue(target, content.Digest, document);
+    }
+
+    private async Task<PullResult<ManifestContent>> FetchAsync(
+        RuleMatch target, string reference, string? tag, RequestReason reason, CancellationToken cancellationToken)
+    {
+        var upstream = upstreams[target.Rule];
+        if (negative.Find<ManifestBody>(target.Repository, reference, upstream.CredentialVersion) is { } refused)
+        {
+            return refused.ToFailure(target.Rule, PullFailureKind.ManifestUnknown);
+        }
+
+        var result = await AskAsync(target, upstream, reference, reason, cancellationToken);
+        negative.Learn(target.Repository, reference, upstream.CredentialVersion, result);
+        if (!result.IsFound)
+        {
+            return result.ToFailure(target.Rule, PullFailureKind.ManifestUnknown);
+        }
+
+        var body = result.Value;
+        var content = new ManifestContent(body.Digest, body.MediaType, body.Content);
+        await KeepAsync(target, content, tag);
+        return new PullResult<ManifestContent>(content, CacheStatus.Miss, null);
+    }
+
+    private async Task<UpstreamResult<ManifestBody>> AskAsync(
+        RuleMatch target, GovernedUpstream upstream, string reference, RequestReason reason, CancellationToken cancellationToken)
+    {
+        using var bound = new CancellationTokenSource(ColdBound, time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, bound.Token);
+        try
+        {
+            var result = await upstream.GetManifestAsync(reason, target.UpstreamRepository, reference, both.Token);
+            if (!result.Outcome.IsTransient())
+            {
+                return result;
+            }
+
+            // Once more: a connection that the upstream had closed, or one bad server of many. More would only open the breaker.
+            await Task.Delay(BetweenTries, time, both.Token);
+            return await upstream.GetManifestAsync(reason, target.UpstreamRepository, reference, both.Token);
+        }
+        catch (OperationCanceledException) when (bound.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            return upstream.Governor.TimedOut<ManifestBody>(
+                reason, $"{target.Rule.UpstreamName} gave no answer for {ColdBound.TotalSeconds} s over all tries");
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1401, LogLevel.Warning, "Manifest {Digest} of {Repository} is served but could not be recorded: {Reason}")]
+        public static partial void CannotRecord(ILogger logger, Digest digest, RepositoryName repository, string reason);
+    }
+}

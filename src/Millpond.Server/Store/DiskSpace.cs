@@ -1,0 +1,111 @@
+namespace Millpond.Server.Store;
+
+/// <summary>
+/// What the data folder's disk has room for. Books in bytes: stored, staged by running downloads, kept in paused ones, and promised to
+/// running downloads that have not written them yet.
+/// </summary>
+public sealed class DiskSpace
+{
+    private readonly Func<(long Size, long Free)> probe;
+    private readonly Func<long, long> limitOf;
+    private readonly Func<long, long> headroomOf;
+    private readonly Lock gate = new();
+    private long stored;
+    private long staged;
+    private long paused;
+    private long promised;
+
+    /// <param name="probe">The disk's size and free bytes.</param>
+    /// <param name="limitOf">The most the store may take, by the disk's size.</param>
+    /// <param name="headroomOf">What is kept free, by the disk's size.</param>
+    public DiskSpace(Func<(long Size, long Free)> probe, Func<long, long> limitOf, Func<long, long> headroomOf)
+    {
+        this.probe = probe;
+        this.limitOf = limitOf;
+        this.headroomOf = headroomOf;
+    }
+
+    /// <summary>Bytes of whole blobs.</summary>
+    public long Stored => Volatile.Read(ref stored);
+
+    /// <summary>Bytes of partial downloads, paused ones included.</summary>
+    public long Staged => Volatile.Read(ref staged) + Volatile.Read(ref paused);
+
+    /// <summary>Asks for room for this many bytes more; null where they do not fit.</summary>
+    /// <param name="bytes">What will be written.</param>
+    /// <param name="missing">How many bytes would have to go first; 0 where it fits.</param>
+    public DiskPromise? TryPromise(long bytes, out long missing)
+    {
+        var (size, free) = probe();
+        lock (gate)
+        {
+            var overLimit = Stored + Staged + promised + bytes - limitOf(size);
+            var overDisk = bytes + promised - (free - headroomOf(size));
+            missing = Math.Max(0, Math.Max(overLimit, overDisk));
+            if (missing > 0)
+            {
+                return null;
+            }
+
+            promised += bytes;
+            return new DiskPromise(this, bytes);
+        }
+    }
+
+    /// <summary>Whether this many bytes could fit were every whole blob gone: if not, evicting for them is in vain.</summary>
+    public bool CouldEverFit(long bytes)
+    {
+        var (size, free) = probe();
+        return bytes <= limitOf(size) - Staged && bytes <= free + Stored - headroomOf(size);
+    }
+
+    /// <summary>How many bytes are over the limit now.</summary>
+    public long Excess()
+    {
+        var (size, free) = probe();
+        return Math.Max(0, Math.Max(Stored + Staged - limitOf(size), headroomOf(size) - free));
+    }
+
+    internal void StagingGrew(long bytes) => Interlocked.Add(ref staged, bytes);
+
+    internal void StoreGrew(long bytes) => Interlocked.Add(ref stored, bytes);
+
+    internal void Paused(long bytes) => Interlocked.Add(ref paused, bytes);
+
+    internal void PausedAre(long bytes) => Interlocked.Exchange(ref paused, bytes);
+
+    internal void Unpromise(long bytes)
+    {
+        lock (gate)
+        {
+            promised -= bytes;
+        }
+    }
+}
+
+/// <summary>Room that was reserved for one download; shrinks as its bytes are written.</summary>
+public sealed class DiskPromise : IDisposable
+{
+    private readonly DiskSpace disk;
+    private long left;
+
+    internal DiskPromise(DiskSpace disk, long bytes)
+    {
+        this.disk = disk;
+        left = bytes;
+    }
+
+    /// <summary>These bytes are on the disk now and count there.</summary>
+    public void Written(long bytes)
+    {
+        var taken = Math.Min(bytes, left);
+        left -= taken;
+        disk.Unpromise(taken);
+    }
+
+    public void Dispose()
+    {
+        disk.Unpromise(left);
+        left = 0;
+    }
+}

@@ -1,0 +1,28 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Millpond.Server.Store;
+
+/// <summary>What .NET has no call for: it refuses to open a folder, and a rename is durable only after its folder was synced.</summary>
+internal static partial class NativeMethods
+{
+    /// <summary>O_RDONLY | O_DIRECTORY on Linux.</summary>
+    private const int OpenFolder = 0x10000;
+
+    /// <summary>Syncs a folder's entries to disk.</summary>
+    /// <exception cref="IOException">The folder cannot be opened or synced.</exception>
+    public static void SyncFolder(string path)
+    {
+        using var handle = new SafeFileHandle(Open(path, OpenFolder), ownsHandle: true);
+        if (handle.IsInvalid || Fsync(handle) != 0)
+        {
+            throw new IOException($"The folder '{path}' could not be synced to disk: {Marshal.GetLastPInvokeErrorMessage()}.");
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial IntPtr Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int Fsync(SafeFileHandle handle);
+}

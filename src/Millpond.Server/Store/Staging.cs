@@ -1,0 +1,163 @@
+using System.Text.Json;
+using Microsoft.Win32.SafeHandles;
+using Millpond.Images;
+
+namespace Millpond.Server.Store;
+
+/// <summary>
+/// A blob's bytes while they are still growing: one writer appends, any number of readers follow the same open file. Ref-counted: the
+/// file stays open until the writer and the last reader have let go. Moved into the store by <see cref="CommitAsync"/>.
+/// </summary>
+public sealed class Staging
+{
+    /// <summary>Bytes between two flushes to disk: one fsync of everything at the end stalls every catalog commit meanwhile (p99 109 ms against 15 ms).</summary>
+    private const long FlushEvery = 16L * 1024 * 1024;
+
+    private readonly BlobStore store;
+    private readonly SafeFileHandle file;
+    private readonly string path;
+    private StagingNote note;
+    private Task flushing = Task.CompletedTask;
+    private long written;
+    private long flushStarted;
+    private int references = 1;
+    private int settled;
+
+    internal Staging(BlobStore store, string path, SafeFileHandle file, StagingNote note, long written)
+    {
+        this.store = store;
+        this.path = path;
+        this.file = file;
+        this.note = note;
+        this.written = written;
+        flushStarted = written;
+        ResumedFrom = written;
+        Digest = Digest.Parse(note.Digest);
+        store.Disk.StagingGrew(written);
+    }
+
+    public Digest Digest { get; }
+
+    /// <summary>The whole blob's size in bytes, where it is known.</summary>
+    public long? Size => note.Size;
+
+    /// <summary>How many bytes were here from an earlier run; they are trusted only once the whole digest holds.</summary>
+    public long ResumedFrom { get; }
+
+    /// <summary>How many bytes the file holds. The writer's own view: readers follow what the fill has released.</summary>
+    public long Written => Volatile.Read(ref written);
+
+    /// <summary>Appends; starts a flush in the background every 16 MiB.</summary>
+    /// <exception cref="IOException">The disk is full or broken.</exception>
+    public void Append(ReadOnlySpan<byte> block)
+    {
+        RandomAccess.Write(file, block, written);
+        Volatile.Write(ref written, written + block.Length);
+        store.Disk.StagingGrew(block.Length);
+        if (written - flushStarted >= FlushEvery && flushing.IsCompleted)
+        {
+            flushStarted = written;
+            AddReference();
+            flushing = Task.Run(FlushInBackground);
+        }
+    }
+
+    /// <summary>Reads bytes that were appended; the caller stays within what was released to it.</summary>
+    public int Read(Span<byte> buffer, long offset) => RandomAccess.Read(file, buffer, offset);
+
+    /// <summary>Remembers the size once the upstream said it.</summary>
+    public void SetSize(long size) => note = note with { Size = size };
+
+    /// <summary>One more that reads; pairs with <see cref="Release"/>.</summary>
+    public void AddReference() => Interlocked.Increment(ref references);
+
+    /// <summary>One less; the last one closes the file.</summary>
+    public void Release()
+    {
+        if (Interlocked.Decrement(ref references) == 0)
+        {
+            file.Dispose();
+        }
+    }
+
+    /// <summary>Makes the bytes durable under their digest: data synced, moved, folder synced. The caller has verified them.</summary>
+    /// <exception cref="IOException">The disk failed; nothing is in the store.</exception>
+    public async Task CommitAsync()
+    {
+        await flushing;
+        RandomAccess.FlushToDisk(file);
+        store.Publish(path, Digest);
+        File.Delete(BlobStore.NotePath(path));
+        Settle();
+    }
+
+    /// <summary>Stops and keeps the bytes for a later resume.</summary>
+    public async Task KeepAsync()
+    {
+        if (written == 0)
+        {
+            await DiscardAsync();
+            return;
+        }
+
+        await flushing;
+        try
+        {
+            RandomAccess.FlushToDisk(file);
+            WriteNote(written);
+        }
+        catch (IOException)
+        {
+            // The disk is full or broken. The note from before still says how far the partial can be trusted.
+        }
+
+        store.Disk.Paused(written);
+        Settle();
+    }
+
+    /// <summary>Throws the bytes away; readers that have the file open read on.</summary>
+    public async Task DiscardAsync()
+    {
+        await flushing;
+        File.Delete(path);
+        File.Delete(BlobStore.NotePath(path));
+        Settle();
+    }
+
+    /// <summary>Notes what is being downloaded, before its first byte: a crash then leaves a partial that says whose it is.</summary>
+    internal void WriteNote(long flushed)
+    {
+        var target = BlobStore.NotePath(path);
+        var temporary = target + ".new";
+        File.WriteAllBytes(temporary, JsonSerializer.SerializeToUtf8Bytes(note with { Flushed = flushed }, StoreJson.Default.StagingNote));
+        File.Move(temporary, target, overwrite: true);
+    }
+
+    private void FlushInBackground()
+    {
+        var upTo = flushStarted;
+        try
+        {
+            RandomAccess.FlushToDisk(file);
+            WriteNote(upTo);
+        }
+        catch (IOException)
+        {
+            // A failing disk shows at the next append or at the commit, where somebody can act on it.
+        }
+        finally
+        {
+            Release();
+        }
+    }
+
+    private void Settle()
+    {
+        if (Interlocked.Exchange(ref settled, 1) == 0)
+        {
+            store.Disk.StagingGrew(-written);
+            store.Forget(this);
+            Release();
+        }
+    }
+}

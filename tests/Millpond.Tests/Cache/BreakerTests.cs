@@ -1,0 +1,58 @@
+using Microsoft.Extensions.Time.Testing;
+using Millpond.Server.Cache;
+using Millpond.Server.Upstream;
+
+namespace Millpond.Tests.Cache;
+
+public sealed class BreakerTests
+{
+    [Fact]
+    public void Two_failures_in_a_row_open_it_and_an_answer_between_them_does_not()
+    {
+        var breaker = new Breaker(new FakeTimeProvider());
+        Assert.False(breaker.Failed());
+        breaker.Succeeded();
+        Assert.False(breaker.Failed());
+        Assert.False(breaker.IsOpen);
+        Assert.True(breaker.Failed());
+        Assert.True(breaker.IsOpen);
+        Assert.False(breaker.Failed());
+        breaker.Succeeded();
+        Assert.False(breaker.IsOpen);
+    }
+
+    [Fact]
+    public void Probes_back_off_to_half_a_minute()
+    {
+        var breaker = new Breaker(new FakeTimeProvider());
+        var delays = Enumerable.Range(0, 7).Select(_ => breaker.NextProbeDelay().TotalSeconds).ToArray();
+        Assert.Equal([1, 2, 4, 8, 16, 30, 30], delays);
+    }
+
+    [Fact]
+    public void A_throttle_holds_as_long_as_the_upstream_asked()
+    {
+        var time = new FakeTimeProvider();
+        var budget = new RateBudget(time);
+        budget.Learn(UpstreamOutcome.Throttled, TimeSpan.FromMinutes(10), null);
+        Assert.True(budget.IsLow);
+        Assert.Equal(TimeSpan.FromMinutes(10), budget.Throttled);
+        time.Advance(TimeSpan.FromMinutes(10));
+        Assert.Null(budget.Throttled);
+        Assert.False(budget.IsLow);
+    }
+
+    [Theory]
+    [InlineData(26, false)]
+    [InlineData(25, true)]
+    [InlineData(0, true)]
+    public void A_quarter_of_the_limit_is_kept_for_clients(int remaining, bool low)
+    {
+        var time = new FakeTimeProvider();
+        var budget = new RateBudget(time);
+        budget.Learn(UpstreamOutcome.Found, null, new RateLimit(100, remaining, TimeSpan.FromHours(6)));
+        Assert.Equal(low, budget.IsLow);
+        time.Advance(TimeSpan.FromHours(6));
+        Assert.False(budget.IsLow);
+    }
+}
