@@ -301,10 +301,10 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(EventId = 302, Level = LogLevel.Information, Message = "The catalog {Path} was brought from schema {From} to {To}.")]
+        [LoggerMessage(1, LogLevel.Information, "The catalog {Path} was brought from schema {From} to {To}.")]
         public static partial void Migrated(ILogger logger, string path, long from, long to);
 
-        [LoggerMessage(EventId = 303, Level = LogLevel.Warning, Message = "Check times and last pulls could not be written to the catalog; they are tried again.")]
+        [LoggerMessage(2, LogLevel.Warning, "Check times and last pulls could not be written to the catalog; they are tried again.")]
         public static partial void NotFlushed(ILogger logger, Exception exception);
     }
 }

@@ -196,7 +196,7 @@ internal sealed partial class CatalogWriter
 
     private static partial class Log
     {
-        [LoggerMessage(EventId = 301, Level = LogLevel.Error, Message = "The catalog {Path} cannot grow, its disk is full: pulls go on, what they bring is not remembered. Free space on the disk.")]
+        [LoggerMessage(1, LogLevel.Error, "The catalog {Path} cannot grow, its disk is full: pulls go on, what they bring is not remembered. Free space on the disk.")]
         public static partial void Full(ILogger logger, string path);
     }
 }

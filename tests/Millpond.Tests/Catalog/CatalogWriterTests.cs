@@ -83,10 +83,10 @@ public sealed class CatalogWriterTests : IAsyncDisposable
             await Assert.ThrowsAsync<CatalogFullException>(() => writer.WriteAsync(Note(1, bytes: 1 << 20)));
         }
 
-        Assert.Single(log.Lines, line => line.Event == 301);
+        Assert.Single(log.Lines, line => line.Event == 1);
         time.Advance(TimeSpan.FromSeconds(60));
         await Assert.ThrowsAsync<CatalogFullException>(() => writer.WriteAsync(Note(1, bytes: 1 << 20)));
-        Assert.Equal(2, log.Lines.Count(line => line.Event == 301));
+        Assert.Equal(2, log.Lines.Count(line => line.Event == 1));
     }
 
     [Fact]
