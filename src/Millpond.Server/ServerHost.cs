@@ -58,7 +58,7 @@ public sealed partial class ServerHost : IAsyncDisposable
         {
             var data = Own(owned, DataFolder.Open(configuration.Data));
             var listeners = new Listeners(configuration);
-            var app = Own(owned, BuildWebServer(configuration, listeners, logging));
+            var app = Own(owned, BuildWebServer(configuration, listeners, time, logging));
             var loggers = app.Services.GetRequiredService<ILoggerFactory>();
             if (configuration.Tls is { } tls)
             {
@@ -118,13 +118,13 @@ public sealed partial class ServerHost : IAsyncDisposable
         await DisposeAsync(owned);
     }
 
-    private static WebApplication BuildWebServer(ServerConfiguration configuration, Listeners listeners, Action<ILoggingBuilder>? logging)
+    private static WebApplication BuildWebServer(ServerConfiguration configuration, Listeners listeners, TimeProvider time, Action<ILoggingBuilder>? logging)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         ServerLogging.Quieten(builder.Logging, configuration.Log);
         if (logging is null)
         {
-            ServerLogging.WriteToConsole(builder.Logging, configuration.Log.Format);
+            ServerLogging.WriteToConsole(builder.Logging, configuration.Log, time);
         }
         else
         {

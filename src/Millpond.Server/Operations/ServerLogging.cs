@@ -1,7 +1,7 @@
-using Microsoft.Extensions.DependencyInjection;
+using System.Text;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Console;
 using Millpond.Server.Configuration;
+using Millpond.Server.Telemetry;
 
 namespace Millpond.Server.Operations;
 
@@ -22,28 +22,11 @@ public static class ServerLogging
     }
 
     /// <summary>To the standard output; a slow reader of it loses lines rather than slow pulls.</summary>
-    public static void WriteToConsole(ILoggingBuilder logging, LogFormat format)
+    public static void WriteToConsole(ILoggingBuilder logging, LogConfiguration configuration, TimeProvider time)
     {
-        const string Timestamp = "yyyy-MM-ddTHH:mm:ss.fffZ";
-        if (format == LogFormat.Json)
-        {
-            logging.AddJsonConsole(options =>
-            {
-                options.TimestampFormat = Timestamp;
-                options.UseUtcTimestamp = true;
-            });
-        }
-        else
-        {
-            logging.AddSimpleConsole(options =>
-            {
-                options.TimestampFormat = Timestamp + " ";
-                options.UseUtcTimestamp = true;
-                options.SingleLine = true;
-                options.ColorBehavior = LoggerColorBehavior.Disabled;
-            });
-        }
-
-        logging.Services.Configure<ConsoleLoggerOptions>(options => options.QueueFullMode = ConsoleLoggerQueueFullMode.DropWrite);
+        // Not Console.Out, which hands a line on in pieces, and other lines fall between: the access log writes to the same output.
+        const int MoreThanALine = 16 * 1024;
+        var output = new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), MoreThanALine);
+        MillpondLogging.Configure(logging, configuration, output, time);
     }
 }
