@@ -40,6 +40,11 @@ internal sealed class TestServer : IAsyncDisposable
         {
             var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
             var headers = context.Request.Headers.ToDictionary(pair => pair.Key, pair => pair.Value.ToString(), StringComparer.OrdinalIgnoreCase);
+            if (context.Connection.ClientCertificate is { } shown)
+            {
+                headers["X-Shown"] = shown.Subject;
+            }
+
             requests.Enqueue(new Seen(context.Request.Method, target, headers));
             return answer(context);
         });

@@ -13,9 +13,9 @@ public sealed class TokenFlowTests
     public async Task A_challenge_is_answered_with_a_token_of_our_own_scope()
     {
         await using var registry = await TokenRegistry.StartAsync();
-        using var client = Clients.Client(registry.Rule);
+        using var client = TestClients.Client(registry.Rule);
 
-        var result = await client.HeadManifestAsync(Clients.Repository, "latest", CancellationToken.None);
+        var result = await client.HeadManifestAsync(TestClients.Repository, "latest", CancellationToken.None);
 
         Assert.Equal(UpstreamOutcome.Found, result.Outcome);
         var token = Assert.Single(registry.TokenRequests);
@@ -27,9 +27,9 @@ public sealed class TokenFlowTests
     public async Task The_credential_goes_to_the_token_service_and_the_token_to_the_registry()
     {
         await using var registry = await TokenRegistry.StartAsync();
-        using var client = Clients.Client(registry.Rule with { Credential = Clients.FromEnvironment });
+        using var client = TestClients.Client(registry.Rule with { Credential = TestClients.FromEnvironment });
 
-        await client.HeadManifestAsync(Clients.Repository, "latest", CancellationToken.None);
+        await client.HeadManifestAsync(TestClients.Repository, "latest", CancellationToken.None);
 
         Assert.Equal(BasicOfRobot, Assert.Single(registry.TokenRequests)["Authorization"]);
         Assert.EndsWith("&account=robot", Assert.Single(registry.TokenRequests).Target, StringComparison.Ordinal);
@@ -40,10 +40,10 @@ public sealed class TokenFlowTests
     public async Task The_next_request_carries_the_token_unasked()
     {
         await using var registry = await TokenRegistry.StartAsync();
-        using var client = Clients.Client(registry.Rule);
+        using var client = TestClients.Client(registry.Rule);
 
-        await client.HeadManifestAsync(Clients.Repository, "latest", CancellationToken.None);
-        await client.HeadManifestAsync(Clients.Repository, "other", CancellationToken.None);
+        await client.HeadManifestAsync(TestClients.Repository, "latest", CancellationToken.None);
+        await client.HeadManifestAsync(TestClients.Repository, "other", CancellationToken.None);
 
         Assert.Equal([null, "Bearer token-1", "Bearer token-1"], registry.RegistryRequests.Select(request => request["Authorization"]));
     }
@@ -52,9 +52,9 @@ public sealed class TokenFlowTests
     public async Task Another_repository_gets_a_token_of_its_own()
     {
         await using var registry = await TokenRegistry.StartAsync();
-        using var client = Clients.Client(registry.Rule);
+        using var client = TestClients.Client(registry.Rule);
 
-        await client.HeadManifestAsync(Clients.Repository, "latest", CancellationToken.None);
+        await client.HeadManifestAsync(TestClients.Repository, "latest", CancellationToken.None);
         await client.HeadManifestAsync(Millpond.Images.RepositoryName.Parse("team/other"), "latest", CancellationToken.None);
 
         Assert.Equal(2, registry.TokenRequests.Count());
@@ -66,15 +66,15 @@ public sealed class TokenFlowTests
     {
         var time = new FakeTimeProvider();
         await using var registry = await TokenRegistry.StartAsync();
-        using var client = Clients.Client(registry.Rule, time);
+        using var client = TestClients.Client(registry.Rule, time);
 
-        await client.HeadManifestAsync(Clients.Repository, "latest", CancellationToken.None);
+        await client.HeadManifestAsync(TestClients.Repository, "latest", CancellationToken.None);
         time.Advance(TimeSpan.FromSeconds(269));
-        await client.HeadManifestAsync(Clients.Repository, "latest", CancellationToken.None);
+        await client.HeadManifestAsync(TestClients.Repository, "latest", CancellationToken.None);
         Assert.Single(registry.TokenRequests);
 
         time.Advance(TimeSpan.FromSeconds(2));
-        await client.HeadManifestAsync(Clients.Repository, "latest", CancellationToken.None);
+        await client.HeadManifestAsync(TestClients.Repository, "latest", CancellationToken.None);
         Assert.Equal(2, registry.TokenRequests.Count());
     }
 
@@ -83,11 +83,11 @@ public sealed class TokenFlowTests
     {
         var time = new FakeTimeProvider();
         await using var registry = await TokenRegistry.StartAsync();
-        using var client = Clients.Client(registry.Rule, time);
+        using var client = TestClients.Client(registry.Rule, time);
 
-        await client.HeadManifestAsync(Clients.Repository, "latest", CancellationToken.None);
+        await client.HeadManifestAsync(TestClients.Repository, "latest", CancellationToken.None);
         time.AdjustTime(time.GetUtcNow().AddHours(-1));
-        await client.HeadManifestAsync(Clients.Repository, "latest", CancellationToken.None);
+        await client.HeadManifestAsync(TestClients.Repository, "latest", CancellationToken.None);
 
         Assert.Single(registry.TokenRequests);
     }
@@ -96,17 +96,17 @@ public sealed class TokenFlowTests
     public async Task A_token_that_is_refused_is_renewed_once()
     {
         await using var registry = await TokenRegistry.StartAsync();
-        using var client = Clients.Client(registry.Rule);
-        await client.HeadManifestAsync(Clients.Repository, "latest", CancellationToken.None);
+        using var client = TestClients.Client(registry.Rule);
+        await client.HeadManifestAsync(TestClients.Repository, "latest", CancellationToken.None);
 
         registry.Accepted = "token-2";
-        var renewed = await client.HeadManifestAsync(Clients.Repository, "latest", CancellationToken.None);
+        var renewed = await client.HeadManifestAsync(TestClients.Repository, "latest", CancellationToken.None);
         Assert.Equal(UpstreamOutcome.Found, renewed.Outcome);
         Assert.Equal(2, registry.TokenRequests.Count());
 
         registry.Accepted = "none of ours";
         var before = registry.RegistryRequests.Count();
-        var refused = await client.HeadManifestAsync(Clients.Repository, "latest", CancellationToken.None);
+        var refused = await client.HeadManifestAsync(TestClients.Repository, "latest", CancellationToken.None);
         Assert.Equal(UpstreamOutcome.Refused, refused.Outcome);
         Assert.Equal(3, registry.TokenRequests.Count());
         Assert.Equal(before + 2, registry.RegistryRequests.Count());
@@ -117,9 +117,9 @@ public sealed class TokenFlowTests
     {
         await using var registry = await TokenRegistry.StartAsync();
         registry.HoldTokens();
-        using var client = Clients.Client(registry.Rule);
+        using var client = TestClients.Client(registry.Rule);
 
-        var all = Enumerable.Range(0, 50).Select(_ => client.HeadManifestAsync(Clients.Repository, "latest", CancellationToken.None)).ToArray();
+        var all = Enumerable.Range(0, 50).Select(_ => client.HeadManifestAsync(TestClients.Repository, "latest", CancellationToken.None)).ToArray();
         await registry.AllChallenged(50);
         registry.ReleaseTokens();
 
@@ -132,12 +132,12 @@ public sealed class TokenFlowTests
     {
         await using var registry = await TokenRegistry.StartAsync();
         registry.HoldTokens();
-        using var client = Clients.Client(registry.Rule);
+        using var client = TestClients.Client(registry.Rule);
         using var leaves = new CancellationTokenSource();
 
-        var first = client.HeadManifestAsync(Clients.Repository, "latest", leaves.Token);
+        var first = client.HeadManifestAsync(TestClients.Repository, "latest", leaves.Token);
         await registry.TokenAsked;
-        var second = client.HeadManifestAsync(Clients.Repository, "latest", CancellationToken.None);
+        var second = client.HeadManifestAsync(TestClients.Repository, "latest", CancellationToken.None);
         await leaves.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
         registry.ReleaseTokens();
@@ -160,9 +160,9 @@ public sealed class TokenFlowTests
     {
         await using var registry = await TokenRegistry.StartAsync();
         registry.TokenAnswer = context => context.Response.WriteAsync(answer);
-        using var client = Clients.Client(registry.Rule);
+        using var client = TestClients.Client(registry.Rule);
 
-        var result = await client.HeadManifestAsync(Clients.Repository, "latest", CancellationToken.None);
+        var result = await client.HeadManifestAsync(TestClients.Repository, "latest", CancellationToken.None);
 
         Assert.Equal(expected, result.Outcome);
     }
@@ -185,9 +185,9 @@ public sealed class TokenFlowTests
             context.Response.Headers.Location = "/elsewhere";
             return Task.CompletedTask;
         };
-        using var client = Clients.Client(registry.Rule with { Credential = Clients.FromEnvironment });
+        using var client = TestClients.Client(registry.Rule with { Credential = TestClients.FromEnvironment });
 
-        var result = await client.HeadManifestAsync(Clients.Repository, "latest", CancellationToken.None);
+        var result = await client.HeadManifestAsync(TestClients.Repository, "latest", CancellationToken.None);
 
         Assert.Equal(expected, result.Outcome);
         Assert.Contains("the token service 127.0.0.1 of upstream.test", result.Reason, StringComparison.Ordinal);
@@ -198,7 +198,7 @@ public sealed class TokenFlowTests
         }
 
         registry.TokenAnswer = null;
-        Assert.Equal(UpstreamOutcome.Found, (await client.HeadManifestAsync(Clients.Repository, "latest", CancellationToken.None)).Outcome);
+        Assert.Equal(UpstreamOutcome.Found, (await client.HeadManifestAsync(TestClients.Repository, "latest", CancellationToken.None)).Outcome);
         Assert.Equal(2, registry.TokenRequests.Count());
     }
 
@@ -216,10 +216,10 @@ public sealed class TokenFlowTests
             context.Response.Headers.WWWAuthenticate = "Basic realm=\"registry\"";
             return Task.CompletedTask;
         });
-        using var client = Clients.Client(Clients.Rule(registry.Url) with { Credential = Clients.FromEnvironment });
+        using var client = TestClients.Client(TestClients.Rule(registry.Url) with { Credential = TestClients.FromEnvironment });
 
-        Assert.Equal(UpstreamOutcome.Found, (await client.HeadManifestAsync(Clients.Repository, "good", CancellationToken.None)).Outcome);
-        Assert.Equal(UpstreamOutcome.Refused, (await client.HeadManifestAsync(Clients.Repository, "bad", CancellationToken.None)).Outcome);
+        Assert.Equal(UpstreamOutcome.Found, (await client.HeadManifestAsync(TestClients.Repository, "good", CancellationToken.None)).Outcome);
+        Assert.Equal(UpstreamOutcome.Refused, (await client.HeadManifestAsync(TestClients.Repository, "bad", CancellationToken.None)).Outcome);
         Assert.Equal([null, BasicOfRobot, BasicOfRobot], registry.Requests.Select(request => request["Authorization"]));
     }
 
@@ -232,9 +232,9 @@ public sealed class TokenFlowTests
             context.Response.Headers.WWWAuthenticate = "Basic realm=\"registry\"";
             return context.Response.WriteAsync("""{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}""");
         });
-        using var client = Clients.Client(registry.Url);
+        using var client = TestClients.Client(registry.Url);
 
-        var result = await client.GetManifestAsync(Clients.Repository, "latest", CancellationToken.None);
+        var result = await client.GetManifestAsync(TestClients.Repository, "latest", CancellationToken.None);
 
         Assert.Equal(UpstreamOutcome.Refused, result.Outcome);
         Assert.Equal("upstream.test answered 401 (UNAUTHORIZED: authentication required); it was asked without a credential", result.Reason);
@@ -246,9 +246,9 @@ public sealed class TokenFlowTests
     {
         await using var registry = await TokenRegistry.StartAsync();
         registry.ChallengePrefix = "Negotiate, Basic realm=\"registry\", ";
-        using var client = Clients.Client(registry.Rule with { Credential = Clients.FromEnvironment });
+        using var client = TestClients.Client(registry.Rule with { Credential = TestClients.FromEnvironment });
 
-        await client.HeadManifestAsync(Clients.Repository, "latest", CancellationToken.None);
+        await client.HeadManifestAsync(TestClients.Repository, "latest", CancellationToken.None);
 
         Assert.Equal([null, "Bearer token-1"], registry.RegistryRequests.Select(request => request["Authorization"]));
     }
@@ -262,9 +262,9 @@ public sealed class TokenFlowTests
             context.Response.Headers.WWWAuthenticate = "Basic realm=\"registry\"";
             return context.Response.WriteAsync("""{"errors":[{"code":"UNAUTHORIZED","message":"robot may not log in with s3cret"}]}""");
         });
-        using var client = Clients.Client(Clients.Rule(registry.Url) with { Credential = Clients.FromEnvironment });
+        using var client = TestClients.Client(TestClients.Rule(registry.Url) with { Credential = TestClients.FromEnvironment });
 
-        var result = await client.GetManifestAsync(Clients.Repository, "latest", CancellationToken.None);
+        var result = await client.GetManifestAsync(TestClients.Repository, "latest", CancellationToken.None);
 
         Assert.Contains("robot may not log in with …", result.Reason, StringComparison.Ordinal);
     }

@@ -28,7 +28,7 @@ internal sealed class TokenRegistry : IAsyncDisposable
 
     public Uri Url => server!.Url;
 
-    public PullThroughRule Rule => Clients.Rule(Url);
+    public PullThroughRule Rule => TestClients.Rule(Url);
 
     public IEnumerable<Seen> TokenRequests => server!.Requests.Where(request => request.Target.StartsWith("/token", StringComparison.Ordinal));
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Authentication;
+using System.Security.Cryptography;
 
 namespace Millpond.Server.Upstream.Transport;
 
@@ -22,8 +23,9 @@ internal static class NetworkFailures
                     return OfSocket(socket, who);
                 case TimeoutException:
                     return new UpstreamException(UpstreamOutcome.Timeout, $"no connection to {who} in time (timeouts.connect)");
-                case { } other when IsOfTls(other):
-                    return Tls(who, other.Message);
+                case CryptographicException alert:
+                    // After the handshake: a TLS 1.3 server refuses a client's certificate only then.
+                    return Tls(who, alert.Message);
                 default:
                     break;
             }
@@ -60,9 +62,6 @@ internal static class NetworkFailures
         HttpRequestError.ConfigurationLimitExceeded => new(UpstreamOutcome.BadAnswer, $"{who} sent too large a header"),
         _ => Broken(who),
     };
-
-    // What OpenSSL reports after the handshake, a refused client certificate for one, has no public type.
-    private static bool IsOfTls(Exception e) => e.GetType().FullName is { } name && name.StartsWith("Interop+OpenSsl", StringComparison.Ordinal);
 
     private static UpstreamException Tls(string who, string message) =>
         new(UpstreamOutcome.TlsFailure, $"the TLS connection to {who} failed: {Words.Quote(message, 200)}");

@@ -9,7 +9,7 @@ using Millpond.Server.Upstream.Transport;
 namespace Millpond.Tests.Upstream;
 
 /// <summary>Rules and clients for the tests of this folder.</summary>
-internal static class Clients
+internal static class TestClients
 {
     public static RepositoryName Repository { get; } = RepositoryName.Parse("team/app");
 
