@@ -28,7 +28,8 @@ internal readonly struct FileChecks(List<ConfigurationMistake> mistakes)
         {
             var missing = section.IsGiven(certificate) ? key : certificate;
             var present = section.IsGiven(certificate) ? certificate : key;
-            mistakes.Add(section.OriginOf(missing).Mistake($"It is missing beside '{present.Path}'", "Give the certificate and its key together"));
+            var origin = section.OriginOf(missing) with { Line = section.OriginOf(present).Line };
+            mistakes.Add(origin.Mistake($"It is missing beside '{present.Path}'", "Give the certificate and its key together"));
         }
 
         Readable(section, certificate);

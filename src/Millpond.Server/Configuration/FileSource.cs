@@ -84,8 +84,11 @@ internal sealed class FileSource(string file, Draft draft)
         {
             var display = $"{name}[{i}]";
             var section = new Settings(new(file, item.Line, display));
-            sections.Add(section);
-            if (item.Kind == NodeKind.Null)
+            if (item.Kind == NodeKind.Map)
+            {
+                sections.Add(section);
+            }
+            else if (item.Kind == NodeKind.Null)
             {
                 Mistake(item.Line, display, "The entry is empty", "Write its keys, or take the dash away");
             }

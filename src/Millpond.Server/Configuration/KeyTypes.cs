@@ -118,7 +118,7 @@ internal static class KeyTypes
 
         return IPAddress.TryParse(text, out var address)
             ? new IPNetwork(address, address.GetAddressBytes().Length * 8)
-            : Parsed<IPNetwork>.Wrong($"{Quote(text)} is no network (the bits after the prefix length must be zero)");
+            : Parsed<IPNetwork>.Wrong($"{Quote(text)} is no network");
     }
 
     private static Parsed<Preset> ParsePreset(string text)
@@ -150,14 +150,10 @@ internal static class KeyTypes
             ? Parsed<string>.Wrong($"{Quote(text)} is no host name")
             : text.ToLowerInvariant();
 
-    private static Parsed<string> ParseGlob(string text)
-    {
-        var characters = text.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '.' or '_' or '-' or '/' or '*');
-        var segments = text.Split('/').All(s => s.Length > 0 && (s == "**" || !s.Contains("**", StringComparison.Ordinal)));
-        return characters && segments
+    private static Parsed<string> ParseGlob(string text) =>
+        RepositoryGlob.TryParse(text, out _)
             ? text
-            : Parsed<string>.Wrong($"{Quote(text)} is no glob over repositories (** stands for whole segments, and names are in lower case)");
-    }
+            : Parsed<string>.Wrong($"{Quote(text)} matches no repository (names are in lower case, without the registry's host)");
 
     private static Parsed<string> ParseProxy(string text) =>
         text == "none" || (Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" or "socks5" && url.Host.Length > 0)

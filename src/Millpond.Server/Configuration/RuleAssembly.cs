@@ -18,7 +18,7 @@ internal sealed class RuleAssembly(Draft draft, IReadOnlyDictionary<string, stri
     }
 
     /// <summary>Opt-in presets without a rule, about which a pull is told what to create; none where presets are switched off.</summary>
-    public ImmutableArray<Preset> Dormant(ImmutableArray<PullThroughRule> rules) => draft.Server is var server && server.IsGiven(Presets) && server.Get(Presets).IsEmpty
+    public ImmutableArray<Preset> Dormant(ImmutableArray<PullThroughRule> rules) => draft.Server.IsValid(Presets) && draft.Server.Get(Presets).IsEmpty
         ? []
         : [.. Preset.All.Where(p => p.Tier == Tier.OptIn && rules.All(r => r.Prefix != p.Prefix))];
 
@@ -41,7 +41,7 @@ internal sealed class RuleAssembly(Draft draft, IReadOnlyDictionary<string, stri
             var near = Suggestion.For(prefix, Preset.All.Select(p => p.Prefix));
             Mistake(
                 rule.OriginOf(RuleUpstream), $"The rule '{prefix}' is no preset, so it needs an upstream",
-                near is null ? "Write upstream: and a host such as gcr.io" : $"Write upstream: and a host, or the preset's name {near}");
+                $"Write upstream: and a host such as gcr.io{(near is null ? "" : $", or the preset's name {near}")}");
         }
 
         CheckCredential(rule, prefix, preset);
@@ -95,7 +95,7 @@ internal sealed class RuleAssembly(Draft draft, IReadOnlyDictionary<string, stri
                 rule.Origin, $"The rule '{prefix}' is for {preset.UpstreamName}, which wants {preset.Credential}",
                 "Write credential: {file: …} and allow:, or anonymous: true to pull without an account");
         }
-        else if (preset is { Tier: Tier.OptIn } && !has && rule.IsGiven(RuleAnonymous) && !rule.Get(RuleAnonymous))
+        else if (preset is { Tier: Tier.OptIn } && !has && rule.IsValid(RuleAnonymous) && !rule.Get(RuleAnonymous))
         {
             Mistake(rule.OriginOf(RuleAnonymous), $"The rule '{prefix}' has neither a credential nor anonymous: true", $"Give it {preset.Credential}, or write anonymous: true");
         }
@@ -116,9 +116,9 @@ internal sealed class RuleAssembly(Draft draft, IReadOnlyDictionary<string, stri
                 rule.OriginOf(RuleAllow), $"The rule '{prefix}' has a credential and anyone may pull by it, so it must say which repositories",
                 "Write allow: with globs such as [\"library/**\"], or [\"**\"] for all that the credential can read");
         }
-        else if (rule.IsGiven(RuleAllow) && rule.OriginOf(RuleAllow) is var origin && rule.Get(RuleAllow).IsEmpty)
+        else if (rule.IsValid(RuleAllow) && rule.Get(RuleAllow).IsEmpty)
         {
-            Mistake(origin, "The list is empty, so that nothing could be pulled", "Write [\"**\"] for all, or take the rule away");
+            Mistake(rule.OriginOf(RuleAllow), "The list is empty, so that nothing could be pulled", "Write [\"**\"] for all, or take the rule away");
         }
     }
 

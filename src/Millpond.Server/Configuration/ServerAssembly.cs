@@ -121,9 +121,9 @@ internal sealed class ServerAssembly(Draft draft, IReadOnlyDictionary<string, st
 
     private void CheckListeners()
     {
-        if (server.IsGiven(Listen) && server.OriginOf(Listen) is var origin && server.Get(Listen).IsEmpty)
+        if (server.IsValid(Listen) && server.Get(Listen).IsEmpty)
         {
-            Mistake(origin, "The list is empty, so that nobody could pull", "Write a URL such as http://127.0.0.1:5000");
+            Mistake(server.OriginOf(Listen), "The list is empty, so that nobody could pull", "Write a URL such as http://127.0.0.1:5000");
         }
 
         var earlier = new List<Uri>();
@@ -170,6 +170,11 @@ internal sealed class ServerAssembly(Draft draft, IReadOnlyDictionary<string, st
     private void CheckStorage()
     {
         var (limit, headroom) = (server.Get(StorageLimit), server.Get(StorageHeadroom));
+        if ((server.IsGiven(StorageLimit) && !server.IsValid(StorageLimit)) || (server.IsGiven(StorageHeadroom) && !server.IsValid(StorageHeadroom)))
+        {
+            return;
+        }
+
         if (limit is { Bytes: null, Percent: 0 } or { Bytes: 0 })
         {
             Mistake(server.OriginOf(StorageLimit), "A limit of nothing leaves no room for any blob", "Write a size such as 100GB, or a share of the disk such as 90%");

@@ -31,14 +31,20 @@ internal sealed class Settings(SettingOrigin origin)
 
     public bool IsGiven(ConfigurationKey key) => given.ContainsKey(key);
 
+    /// <summary>Whether a value was given that could be read.</summary>
+    public bool IsValid(ConfigurationKey key) => given.TryGetValue(key, out var setting) && setting.IsValid;
+
     /// <summary>Where a key was given, or the section where it was not.</summary>
     public SettingOrigin OriginOf(ConfigurationKey key) =>
         given.TryGetValue(key, out var setting) ? setting.Origin : origin with { Key = $"{origin.Key}.{key.Path}".TrimStart('.') };
 
-    /// <summary>The value given here, else in the fallback section, else the key's default.</summary>
+    /// <summary>
+    /// The value given here, else in the fallback section, else the key's default. Of a list with a mistake the right entries are
+    /// given, so that what is wrong with those is told at once as well; a single wrong value is the type's zero.
+    /// </summary>
     public T Get<T>(ConfigurationKey<T> key, Settings? fallback = null) => (given.TryGetValue(key, out var setting), fallback) switch
     {
-        (true, _) => setting.IsValid ? (T)setting.Value! : key.DefaultValue,
+        (true, _) => (T)setting.Value!,
         (false, null) => key.DefaultValue,
         (false, { } section) => section.Get(key),
     };

@@ -1,4 +1,4 @@
-using System.Collections.Immutable;
+using Millpond.Images;
 
 namespace Millpond.Server.Configuration;
 
@@ -7,10 +7,6 @@ namespace Millpond.Server.Configuration;
 /// <param name="Url">Where its API is: Docker Hub's is at another host than its name.</param>
 internal sealed record UpstreamAddress(string Name, Uri Url)
 {
-    private const string DockerName = "docker.io";
-
-    private static readonly ImmutableArray<string> DockerHosts = [DockerName, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"];
-
     /// <summary>Reads <c>gcr.io</c>, <c>harbor.corp.example:8443</c> (both https) or a URL without a path.</summary>
     public static Parsed<UpstreamAddress> Parse(string text)
     {
@@ -31,9 +27,9 @@ internal sealed record UpstreamAddress(string Name, Uri Url)
                 $"{KeyType.Quote(text)} has more than a host", $"Write {url.Authority}, and a path of repositories in 'upstreamRepositoryPrefix'");
         }
 
-        if (url is { IsDefaultPort: true, Scheme: "https" } && DockerHosts.Contains(url.Host))
+        if (url is { IsDefaultPort: true, Scheme: "https" } && UpstreamHosts.IsDockerHub(url.Host))
         {
-            return new UpstreamAddress(DockerName, new Uri("https://registry-1.docker.io"));
+            return new UpstreamAddress(UpstreamHosts.DockerHub, new Uri("https://registry-1.docker.io"));
         }
 
         return new UpstreamAddress(url.Authority, new Uri($"{url.Scheme}://{url.Authority}"));

@@ -29,13 +29,23 @@ internal sealed class YamlTree
     public static ConfigurationNode? Read(string file, string text, List<ConfigurationMistake> mistakes)
     {
         using var reader = new StringReader(text);
+        var tree = new YamlTree(file, reader, mistakes);
         try
         {
-            return new YamlTree(file, reader, mistakes).Document();
+            return tree.Document();
         }
         catch (YamlException wrong)
         {
-            mistakes.Add(new(file, Math.Max(1, (int)wrong.Start.Line), "", $"This is not YAML: {OneLine(wrong.Message)}", "Mend the line or the one above it"));
+            // At the end of the text the parser says the line after it.
+            var line = Math.Clamp((int)wrong.Start.Line, 1, text.AsSpan().TrimEnd().Count('\n') + 1);
+            mistakes.Add(new(file, line, "", $"This is not YAML: {OneLine(wrong.Message)}", "Mend the line or the one above it"));
+            return null;
+        }
+        catch (Exception wrong) when (wrong is InvalidOperationException or ArgumentException or FormatException or IndexOutOfRangeException)
+        {
+            // The parser does not say all of its mistakes in its own type of exception.
+            var line = tree.parser.Current is { } last ? LineOf(last) : 1;
+            mistakes.Add(new(file, line, "", $"This is not YAML after line {line}", "Mend that line or the next"));
             return null;
         }
     }
