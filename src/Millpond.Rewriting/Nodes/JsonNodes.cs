@@ -39,7 +39,7 @@ internal static class JsonNodes
             switch (reader.TokenType)
             {
                 case JsonTokenType.StartObject:
-                    builder.Open(new MappingNode());
+                    builder.Open(new MappingNode { IsFlow = true });
                     break;
                 case JsonTokenType.StartArray:
                     builder.Open(new SequenceNode());

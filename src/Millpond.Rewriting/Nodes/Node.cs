@@ -10,6 +10,9 @@ internal sealed class MappingNode : Node
 {
     public List<KeyValuePair<ScalarNode, Node>> Entries { get; } = [];
 
+    /// <summary>Whether it is written in braces.</summary>
+    public bool IsFlow { get; init; }
+
     /// <summary>The value of a key; YAML's merge keys (<c>&lt;&lt;</c>) count where the mapping has no such key itself.</summary>
     public Node? Find(string key) => Find(key, 0);
 
@@ -82,6 +85,9 @@ internal sealed class ScalarNode(Layer layer, int start, int end, TextStyle styl
     public string Value { get; } = value;
 
     public bool IsEmpty => Value.Length == 0;
+
+    /// <summary>Whether it says nothing: empty, or null as YAML writes it.</summary>
+    public bool IsNull => Style == TextStyle.Plain && Value is "" or "null" or "~" or "Null" or "NULL";
 
     /// <summary>The text as a layer to read or edit in; null where it has no way back to the bytes.</summary>
     public Layer? Open()

@@ -60,7 +60,7 @@ internal sealed class YamlNodes
                     builder.Add(new AliasNode(anchors.GetValueOrDefault(alias.Value.Value)));
                     break;
                 case MappingStart start:
-                    Open(new MappingNode(), start);
+                    Open(new MappingNode { IsFlow = start.Style == MappingStyle.Flow }, start);
                     break;
                 case SequenceStart start:
                     Open(new SequenceNode(), start);

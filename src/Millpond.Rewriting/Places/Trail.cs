@@ -28,6 +28,9 @@ internal sealed class Trail
     /// <summary>The last key, also from within a sequence under it.</summary>
     public string? NearestKey => key ?? parent?.NearestKey;
 
+    /// <summary>The key of the mapping around.</summary>
+    public string? ParentKey => parent?.NearestKey;
+
     public Trail At(string name) => new(this, name, -1);
 
     public Trail At(int position) => new(this, null, position);

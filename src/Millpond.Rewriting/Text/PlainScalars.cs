@@ -7,6 +7,8 @@ internal static class PlainScalars
 {
     private static readonly SearchValues<char> Numeric = SearchValues.Create("0123456789abcdefABCDEFxXoO._:+-");
 
+    private static readonly SearchValues<char> Indicators = SearchValues.Create("[]{},#&*!|>'\"%` \t\n");
+
     // Both YAML 1.1's and 1.2's words, since readers of both kinds are about.
     private static readonly SearchValues<string> Words = SearchValues.Create(
         ["null", "true", "false", "yes", "no", "on", "off", "y", "n", "~"], StringComparison.OrdinalIgnoreCase);
@@ -15,7 +17,7 @@ internal static class PlainScalars
     public static bool CanSay(string text) =>
         text.Length > 0
         && text[0] != '@'
-        && !text.AsSpan().ContainsAny("[]{},#&*!|>'\"%` \t\n")
+        && !text.AsSpan().ContainsAny(Indicators)
         && !Words.Contains(text)
         && !(char.IsAsciiDigit(text[0]) && !text.AsSpan().ContainsAnyExcept(Numeric));
 }
