@@ -17,6 +17,7 @@ internal sealed class DocumentFinders
         Kustomize = new(this);
         Values = new(this, meaning);
         Dockerfile = new(this);
+        Hcl = new(this);
     }
 
     public PlaceTables Tables { get; }
@@ -36,6 +37,8 @@ internal sealed class DocumentFinders
     public ValuesFinder Values { get; }
 
     public DockerfileFinder Dockerfile { get; }
+
+    public HclFinder Hcl { get; }
 
     /// <summary>What the tables say of a mapping.</summary>
     public void Apply(ImmutableArray<PlacePath> paths, MappingNode root, Trail trail, PlaceKind kind = PlaceKind.Field)

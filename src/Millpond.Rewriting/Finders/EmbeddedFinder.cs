@@ -72,24 +72,8 @@ internal sealed class EmbeddedFinder(DocumentFinders finders)
         }
     }
 
-    private void FindImages(SequenceNode images, Trail trail)
-    {
-        for (var i = 0; i < images.Items.Count; i++)
-        {
-            if ((images.Items[i].Resolve() as MappingNode)?.Find("image") is ScalarNode image)
-            {
-                finders.Collector.Add(PlaceKind.Annotation, trail.At(i).At("image"), image);
-            }
-        }
-    }
-
-    private static bool LooksLikeManifest(string text) =>
-        text.Length > 20
-        && text.Contains("apiVersion", StringComparison.Ordinal)
-        && text.Contains("kind", StringComparison.Ordinal)
-        && text.Contains("mage", StringComparison.Ordinal);
-
-    private static List<Node> Read(ScalarNode scalar)
+    /// <summary>The documents in a string; none where it holds no YAML or JSON.</summary>
+    public static List<Node> Read(ScalarNode scalar)
     {
         var documents = new List<Node>();
         // A folded scalar joins lines: what is written is not what is read.
@@ -107,4 +91,21 @@ internal sealed class EmbeddedFinder(DocumentFinders finders)
         YamlNodes.TryRead(inner, documents, out _);
         return documents;
     }
+
+    private void FindImages(SequenceNode images, Trail trail)
+    {
+        for (var i = 0; i < images.Items.Count; i++)
+        {
+            if ((images.Items[i].Resolve() as MappingNode)?.Find("image") is ScalarNode image)
+            {
+                finders.Collector.Add(PlaceKind.Annotation, trail.At(i).At("image"), image);
+            }
+        }
+    }
+
+    private static bool LooksLikeManifest(string text) =>
+        text.Length > 20
+        && text.Contains("apiVersion", StringComparison.Ordinal)
+        && text.Contains("kind", StringComparison.Ordinal)
+        && text.Contains("mage", StringComparison.Ordinal);
 }

@@ -51,7 +51,7 @@ internal sealed class ValuesImages(DocumentFinders finders, RegistryMeaning mean
             || keys.Companions.Any(key => mapping.Find(key) is not null)
             || Text(mapping, keys.Registry) is not null);
 
-    private IReadOnlyList<ScalarNode> Repository(
+    private ScalarNode[] Repository(
         MappingNode mapping, Trail trail, ScalarNode repository, string suffix, bool hasRegistry)
     {
         var at = trail.At("repository");
@@ -90,7 +90,7 @@ internal sealed class ValuesImages(DocumentFinders finders, RegistryMeaning mean
     }
 
     // registry + image (ingress-nginx): the image's own registry comes first, global.image.registry where it has none.
-    private IReadOnlyList<ScalarNode> ImageInImage(MappingNode mapping, Trail trail, ScalarNode image, string suffix)
+    private ScalarNode[] ImageInImage(MappingNode mapping, Trail trail, ScalarNode image, string suffix)
     {
         var registry = Text(mapping, Keys.Registry) ?? shared.Default ?? shared.Overriding;
         if (registry is not null && !(ImageReference.TryParse(image.Value, out var reference) && reference.WrittenHost.Length > 0))

@@ -9,6 +9,7 @@ internal sealed class YamlNodes
 {
     private readonly Layer layer;
     private readonly ReadOnlyMemory<byte> bytes;
+    private readonly bool isPainted;
     private readonly Dictionary<string, Node> anchors = new(StringComparer.Ordinal);
     private readonly NodeBuilder builder = new();
 
@@ -16,6 +17,7 @@ internal sealed class YamlNodes
     {
         this.layer = layer;
         this.bytes = bytes;
+        isPainted = !bytes.Equals(layer.Bytes);
     }
 
     /// <summary>The layer's documents, or why it cannot be read.</summary>
@@ -122,8 +124,12 @@ internal sealed class YamlNodes
             ScalarStyle.Folded => TextStyle.Folded,
             _ => TextStyle.Plain,
         };
-        return new ScalarNode(layer, start, end, style, scalar.Value);
+        return new ScalarNode(layer, start, end, style, isPainted ? Original(start, end, style) ?? scalar.Value : scalar.Value);
     }
+
+    // What stands under the paint is what the scalar says.
+    private string? Original(int start, int end, TextStyle style) =>
+        ScalarDecoder.Decode(layer.Bytes.Span, start, end, style) is { } decoded ? WideText.FromBytes(decoded.ToBytes()) : null;
 
     // The parser counts an anchor and a tag to the scalar; both stay as they are.
     private int SkipProperties(int start, int end)
