@@ -18,6 +18,11 @@ internal sealed class PlaceCollector
     /// <param name="suffix"><c>:tag</c> and <c>@digest</c> as they stand elsewhere, for reports.</param>
     public void Add(PlaceKind kind, Trail trail, ScalarNode scalar, string suffix = "", Obstacle? obstacle = null)
     {
+        if (scalar.IsNull)
+        {
+            return;
+        }
+
         var text = EditableText.Of(scalar);
         if (text is null && !scalar.Value.AsSpan().IsWhiteSpace())
         {

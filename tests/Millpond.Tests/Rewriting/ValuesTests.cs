@@ -1,0 +1,89 @@
+using static Millpond.Tests.Rewriting.YamlEditTests;
+
+namespace Millpond.Tests.Rewriting;
+
+/// <summary>The ways in which Helm charts put a reference together.</summary>
+public sealed class ValuesTests
+{
+    [Theory]
+    [InlineData("a: {image: {repository: quay.io/a/b, tag: x}}", "a: {image: {repository: cache.example.com/quay/a/b, tag: x}}")]
+    [InlineData("a: {image: {repository: busybox}}", "a: {image: {repository: cache.example.com/docker-hub/library/busybox}}")]
+    [InlineData("a: {image: {registry: quay.io, repository: a/b}}", "a: {image: {registry: cache.example.com/quay, repository: a/b}}")]
+    [InlineData("a: {image: {registry: docker.io, repository: busybox}}", "a: {image: {registry: cache.example.com/docker-hub, repository: library/busybox}}")]
+    [InlineData("a: {image: {registry: quay.io/a, repository: b}}", "a: {image: {registry: cache.example.com/quay/a, repository: b}}")]
+    [InlineData("a: {image: {registry: quay.io, image: a/b}}", "a: {image: {registry: cache.example.com/quay, image: a/b}}")]
+    [InlineData("a: {image: quay.io/a/b, tag: x}", "a: {image: cache.example.com/quay/a/b, tag: x}")]
+    [InlineData("a: {image: a/b, imageTag: x}", "a: {image: cache.example.com/docker-hub/a/b, imageTag: x}")]
+    [InlineData("a: {imageRegistry: quay.io, imageName: a/b}", "a: {imageRegistry: cache.example.com/quay, imageName: a/b}")]
+    [InlineData("curlImage: curlimages/curl:8", "curlImage: cache.example.com/docker-hub/curlimages/curl:8")]
+    [InlineData("runnerRepositoryAndTag: docker:dind", "runnerRepositoryAndTag: cache.example.com/docker-hub/library/docker:dind")]
+    [InlineData("images: {operator: ghcr.io/a/b, scaler: x}", "images: {operator: cache.example.com/ghcr/a/b, scaler: x}")]
+    [InlineData("extraContainers: [{name: a, image: a/b:1}]", "extraContainers: [{name: a, image: cache.example.com/docker-hub/a/b:1}]")]
+    [InlineData("extraArgs: [--acme-http01-solver-image=quay.io/a/b]", "extraArgs: [--acme-http01-solver-image=cache.example.com/quay/a/b]")]
+    public void Each_form_has_its_key(string before, string after) => AssertRewrites(before, after, "values.yaml");
+
+    [Theory]
+    [InlineData("j: {registry: txt, repository: 'https://charts.example.com'}")]
+    [InlineData("chart: {repository: org/repo, version: 1}")]
+    [InlineData("image: {registry: '', repository: a/b}")]
+    [InlineData("image: {tag: v1}")]
+    [InlineData("image: {repository: null, registry: quay.io}")]
+    [InlineData("image: {repository: '{{ .Values.x }}', tag: y}")]
+    [InlineData("runImage: true")]
+    [InlineData("baseImage: alpine")]
+    [InlineData("images: {a: b/c}")]
+    [InlineData("imagePullSecrets: [{name: image}]")]
+    [InlineData("image: 'a b'")]
+    public void What_is_no_image_stays(string text) => AssertStays(text, "values.yaml");
+
+    [Fact]
+    public void A_registry_for_all_images_is_edited_once() => AssertRewrites(
+        "imageRegistry: quay.io\nimageNamespace: jetstack\nimage: {name: a, repository: ''}\nhook: {image: {name: b}}\n",
+        "imageRegistry: cache.example.com/quay\nimageNamespace: jetstack\nimage: {name: a, repository: ''}\nhook: {image: {name: b}}\n",
+        "values.yaml");
+
+    [Fact]
+    public void A_global_registry_is_taken_first_where_the_charts_take_it_first() => AssertRewrites(
+        """
+        global:
+          image: {registry: docker.io}
+        a: {image: {registry: docker.io, repository: a/a}}
+        b: {image: {registry: null, repository: memcached}}
+        c: {image: {registry: quay.io, repository: a/c}}
+        d: {image: {repository: a/d}}
+        """,
+        """
+        global:
+          image: {registry: cache.example.com/docker-hub}
+        a: {image: {registry: docker.io, repository: a/a}}
+        b: {image: {registry: null, repository: library/memcached}}
+        c: {image: {registry: cache.example.com/quay, repository: a/c}}
+        d: {image: {repository: cache.example.com/docker-hub/a/d}}
+        """,
+        "values.yaml");
+
+    [Fact]
+    public void A_registry_that_overrides_all_is_the_one_that_counts() => AssertRewrites(
+        "global: {imageRegistry: quay.io}\na: {image: {registry: docker.io, repository: a/b}}\n",
+        "global: {imageRegistry: cache.example.com/quay}\na: {image: {registry: docker.io, repository: a/b}}\n",
+        "values.yaml");
+
+    [Fact]
+    public void Images_that_cannot_share_their_registry_stay()
+    {
+        // {{ … }} may be anything: what the registry is edited to could be wrong for it.
+        const string Text = "imageRegistry: quay.io\nimage: {name: a}\nhook: {image: {name: '{{ .x }}'}}\n";
+        var (report, output) = Corpus.Rewrite("values.yaml", Text);
+        Assert.Equal(Text, output);
+        Assert.Equal(["shared-key", "placeholder"], report.References.Select(found => found.Reason));
+    }
+
+    [Fact]
+    public void Values_are_known_by_their_form_where_the_name_says_nothing()
+    {
+        AssertRewrites("image: {repository: a/b, tag: x}\nother: {image: nginx}\n",
+            "image: {repository: cache.example.com/docker-hub/a/b, tag: x}\nother: {image: cache.example.com/docker-hub/library/nginx}\n", "prod.yaml");
+        AssertStays("image: quay.io/a/b\n", "prod.yaml");
+        AssertStays("image: {repository: a/b, tag: x}\n---\na: b\n", "prod.yaml");
+    }
+}
