@@ -6,6 +6,8 @@ namespace Millpond.Tests.Clients;
 [Trait("Category", "Clients")]
 public sealed class ClientFixtureTests
 {
+    private static readonly RealImage single = new(RealImages.Single);
+
     public static TheoryData<string> Plain => ["skopeo", "crane", "oras"];
 
     [Theory]
@@ -20,9 +22,9 @@ public sealed class ClientFixtureTests
             _ => new Oras(),
         };
 
-        foreach (var repository in client.Repositories)
+        foreach (var image in client.Images)
         {
-            Assert.Equal(await registry.DigestOfAsync(repository, "1"), await client.PullAsync(registry.Address.Authority, repository, "1"));
+            Assert.Equal(await registry.DigestOfAsync(image), await client.PullAsync(registry.Address.Authority, image));
         }
     }
 
@@ -33,8 +35,8 @@ public sealed class ClientFixtureTests
         await using var helm = new Helm();
 
         Assert.Equal(
-            await registry.DigestOfAsync(RealImages.Chart, RealImages.ChartVersion),
-            await helm.PullAsync(registry.Address.Authority, RealImages.Chart, RealImages.ChartVersion));
+            await registry.DigestOfAsync(helm.Images[0]),
+            await helm.PullAsync(registry.Address.Authority, helm.Images[0]));
     }
 
     [Fact]
@@ -43,14 +45,14 @@ public sealed class ClientFixtureTests
         await using var registry = await DockerRegistry.StartAsync();
         await using var client = await ContainerdClient.StartAsync(ConnectProxy.HostBehind, $"{registry.Address}", overridePath: false);
 
-        foreach (var repository in client.Repositories)
+        foreach (var image in client.Images)
         {
-            Assert.Equal(await registry.DigestOfAsync(repository, "1"), await client.PullAsync(ConnectProxy.HostBehind, repository, "1"));
+            Assert.Equal(await registry.DigestOfAsync(image), await client.PullAsync(ConnectProxy.HostBehind, image));
         }
 
         await registry.StopAsync();
         await client.RemoveCacheAsync();
-        await Assert.ThrowsAnyAsync<Exception>(() => client.PullAsync(ConnectProxy.HostBehind, RealImages.Single, "1"));
+        await Assert.ThrowsAnyAsync<Exception>(() => client.PullAsync(ConnectProxy.HostBehind, single));
     }
 
     [Fact]
@@ -58,14 +60,14 @@ public sealed class ClientFixtureTests
     {
         await using var registry = await DockerRegistry.StartAsync();
         var address = registry.Address;
-        var digest = await registry.DigestOfAsync(RealImages.Single, "1");
+        var digest = await registry.DigestOfAsync(single);
 
         await registry.StopAsync();
-        await Assert.ThrowsAsync<HttpRequestException>(() => registry.DigestOfAsync(RealImages.Single, "1"));
+        await Assert.ThrowsAsync<HttpRequestException>(() => registry.DigestOfAsync(single));
         await registry.RestartAsync();
 
         Assert.Equal(address, registry.Address);
-        Assert.Equal(digest, await registry.DigestOfAsync(RealImages.Single, "1"));
+        Assert.Equal(digest, await registry.DigestOfAsync(single));
     }
 
     [Fact]
@@ -85,7 +87,7 @@ public sealed class ClientFixtureTests
         (await crane.RunAsync("auth", "login", host, "-u", DockerRegistry.Username, "-p", DockerRegistry.Password)).ShouldSucceed();
 
         var answer = await crane.RunAsync("digest", $"{host}/{RealImages.Single}:1");
-        Assert.Equal(await registry.DigestOfAsync(RealImages.Single, "1"), answer.ShouldSucceed().Output.Trim());
+        Assert.Equal(await registry.DigestOfAsync(single), answer.ShouldSucceed().Output.Trim());
         Assert.Contains($"CONNECT {host} HTTP/1.1", proxy.Requests);
     }
 }

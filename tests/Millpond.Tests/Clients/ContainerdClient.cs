@@ -17,14 +17,14 @@ internal sealed class ContainerdClient : ImageClient
     }
 
     /// <summary>Here <paramref name="registry"/> is the upstream's own name; the mirror is in hosts.toml.</summary>
-    public override async Task<string> PullAsync(string registry, string repository, string tag)
+    public override async Task<string> PullAsync(string registry, RealImage image)
     {
-        var image = $"{registry}/{repository}:{tag}";
+        var reference = $"{registry}/{image}";
         // The local way takes --all-platforms and the snapshotter, so that every layer is unpacked as on a node.
-        (await RunAsync("images", "pull", "--local", "--all-platforms", "--snapshotter", "native", "--hosts-dir", ctr.File("hosts"), image)).ShouldSucceed();
-        var check = await RunAsync("images", "check", "--snapshotter", "native", $"name=={image}");
+        (await RunAsync("images", "pull", "--local", "--all-platforms", "--snapshotter", "native", "--hosts-dir", ctr.File("hosts"), reference)).ShouldSucceed();
+        var check = await RunAsync("images", "check", "--snapshotter", "native", $"name=={reference}");
         Assert.Contains("complete", check.ShouldSucceed().Output, StringComparison.Ordinal);
-        var list = await RunAsync("images", "list", $"name=={image}");
+        var list = await RunAsync("images", "list", $"name=={reference}");
         return FirstDigest(list.ShouldSucceed().Output);
     }
 

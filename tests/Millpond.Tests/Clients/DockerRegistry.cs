@@ -53,12 +53,12 @@ internal sealed partial class DockerRegistry : IAsyncDisposable
     }
 
     /// <summary>The digest it gives for a tag, asked without any cache between.</summary>
-    public async Task<string> DigestOfAsync(string repository, string tag)
+    public async Task<string> DigestOfAsync(RealImage image)
     {
         using var handler = new SocketsHttpHandler { UseProxy = false };
         handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
         using var http = new HttpClient(handler);
-        using var request = new HttpRequestMessage(HttpMethod.Head, new Uri(Address, $"/v2/{repository}/manifests/{tag}"));
+        using var request = new HttpRequestMessage(HttpMethod.Head, new Uri(Address, $"/v2/{image.Repository}/manifests/{image.Tag}"));
         request.Headers.Add("Accept", RealImages.ManifestTypes);
         if (needsPassword)
         {

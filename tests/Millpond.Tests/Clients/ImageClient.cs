@@ -5,14 +5,13 @@ namespace Millpond.Tests.Clients;
 /// <summary>A real client that pulls, and says what it has pulled.</summary>
 internal abstract partial class ImageClient : IAsyncDisposable
 {
-    /// <summary>The repositories it can pull under the tag 1.</summary>
-    public virtual IReadOnlyList<string> Repositories => RealImages.Images;
+    /// <summary>What it can pull.</summary>
+    public virtual IReadOnlyList<RealImage> Images => RealImages.Images;
 
     /// <summary>Pulls everything behind the reference and gives the digest that the client itself reports.</summary>
     /// <param name="registry">Host and port.</param>
-    /// <param name="repository">With the rule's prefix, if it is pulled by one.</param>
-    /// <param name="tag">The tag.</param>
-    public abstract Task<string> PullAsync(string registry, string repository, string tag);
+    /// <param name="image">With the rule's prefix, if it is pulled by one.</param>
+    public abstract Task<string> PullAsync(string registry, RealImage image);
 
     /// <summary>Forgets what it has pulled.</summary>
     public abstract Task RemoveCacheAsync();

@@ -7,6 +7,8 @@ internal abstract class PlainClient(string program) : ImageClient
 {
     protected ClientProgram Program { get; } = new(program);
 
+    protected static string FolderFor(RealImage image) => image.Repository.Replace('/', '-');
+
     public override Task RemoveCacheAsync()
     {
         Program.RemoveCache();
@@ -22,11 +24,11 @@ internal abstract class PlainClient(string program) : ImageClient
 
 internal sealed class Skopeo() : PlainClient("skopeo")
 {
-    public override async Task<string> PullAsync(string registry, string repository, string tag)
+    public override async Task<string> PullAsync(string registry, RealImage image)
     {
-        var target = repository.Replace('/', '-');
+        var target = FolderFor(image);
         var answer = await Program.RunAsync(
-            "copy", "-q", "--all", "--preserve-digests", "--src-tls-verify=false", $"docker://{registry}/{repository}:{tag}", $"dir:{target}");
+            "copy", "-q", "--all", "--preserve-digests", "--src-tls-verify=false", $"docker://{registry}/{image}", $"dir:{target}");
         answer.ShouldSucceed();
         return $"sha256:{Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(Program.File($"{target}/manifest.json"))))}";
     }
@@ -34,10 +36,10 @@ internal sealed class Skopeo() : PlainClient("skopeo")
 
 internal sealed class Crane() : PlainClient("crane")
 {
-    public override async Task<string> PullAsync(string registry, string repository, string tag)
+    public override async Task<string> PullAsync(string registry, RealImage image)
     {
-        var target = repository.Replace('/', '-');
-        (await Program.RunAsync("pull", "--insecure", "--format=oci", $"{registry}/{repository}:{tag}", target)).ShouldSucceed();
+        var target = FolderFor(image);
+        (await Program.RunAsync("pull", "--insecure", "--format=oci", $"{registry}/{image}", target)).ShouldSucceed();
         return FirstDigest(await File.ReadAllTextAsync(Program.File($"{target}/index.json")));
     }
 }
@@ -45,13 +47,13 @@ internal sealed class Crane() : PlainClient("crane")
 /// <summary>Copies whole graphs: the index, its children, and what refers to any of them.</summary>
 internal sealed class Oras() : PlainClient("oras")
 {
-    public override IReadOnlyList<string> Repositories => [.. RealImages.Images, RealImages.Artifact];
+    public override IReadOnlyList<RealImage> Images => [.. RealImages.Images, new(RealImages.Artifact)];
 
-    public override async Task<string> PullAsync(string registry, string repository, string tag)
+    public override async Task<string> PullAsync(string registry, RealImage image)
     {
-        var target = repository.Replace('/', '-');
+        var target = FolderFor(image);
         var answer = await Program.RunAsync(
-            "cp", "-r", "--no-tty", "--from-plain-http", $"{registry}/{repository}:{tag}", "--to-oci-layout", $"{target}:{tag}");
+            "cp", "-r", "--no-tty", "--from-plain-http", $"{registry}/{image}", "--to-oci-layout", $"{target}:{image.Tag}");
         answer.ShouldSucceed();
         return FirstDigest(answer.Output);
     }
@@ -67,13 +69,13 @@ internal sealed class Oras() : PlainClient("oras")
 
 internal sealed class Helm() : PlainClient("helm")
 {
-    public override IReadOnlyList<string> Repositories => [RealImages.Chart];
+    public override IReadOnlyList<RealImage> Images => [new(RealImages.Chart, RealImages.ChartVersion)];
 
-    public override async Task<string> PullAsync(string registry, string repository, string tag)
+    public override async Task<string> PullAsync(string registry, RealImage image)
     {
-        var answer = await Program.RunAsync("pull", "--plain-http", $"oci://{registry}/{repository}", "--version", tag);
+        var answer = await Program.RunAsync("pull", "--plain-http", $"oci://{registry}/{image.Repository}", "--version", image.Tag);
         answer.ShouldSucceed();
-        Assert.True(File.Exists(Program.File($"chart-{tag}.tgz")), $"{answer}");
+        Assert.True(File.Exists(Program.File($"chart-{image.Tag}.tgz")), $"{answer}");
         return FirstDigest(answer.Output + answer.Errors);
     }
 }

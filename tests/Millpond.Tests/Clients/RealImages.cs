@@ -2,6 +2,14 @@ using System.Diagnostics;
 
 namespace Millpond.Tests.Clients;
 
+/// <summary>One thing that a client can pull.</summary>
+internal readonly record struct RealImage(string Repository, string Tag = "1")
+{
+    public RealImage Under(string prefix) => this with { Repository = $"{prefix}/{Repository}" };
+
+    public override string ToString() => $"{Repository}:{Tag}";
+}
+
 /// <summary>The small real images that tests/tools/make-images.sh makes once for a machine.</summary>
 internal static class RealImages
 {
@@ -19,8 +27,8 @@ internal static class RealImages
 
     private static readonly Lazy<Task> Made = new(MakeAsync);
 
-    /// <summary>What every client for images can pull, all under the tag 1; <see cref="TwoPlatforms"/> has attestations.</summary>
-    public static IReadOnlyList<string> Images { get; } = [Single, TwoPlatforms, Zstd, DockerSchema2];
+    /// <summary>What every client for images can pull; <see cref="TwoPlatforms"/> has attestations.</summary>
+    public static IReadOnlyList<RealImage> Images { get; } = [new(Single), new(TwoPlatforms), new(Zstd), new(DockerSchema2)];
 
     /// <summary>A docker-registry's storage.</summary>
     public static string Storage => Path.Join(RequireClient.Tools, "images", "registry");
