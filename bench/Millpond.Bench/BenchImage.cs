@@ -1,0 +1,62 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Millpond.Bench;
+
+/// <summary>One image as the files of a static registry: <c>/v2/demo/image/…</c>.</summary>
+internal sealed record BenchImage(string Root, string ManifestDigest, BenchBlob Big, BenchBlob Shared)
+{
+    public const string Repository = "demo/image";
+    public const string ManifestType = "application/vnd.oci.image.manifest.v1+json";
+
+    public static BenchImage Write(string root, BenchOptions options)
+    {
+        var folder = Path.Join(root, "v2", Repository);
+        Directory.CreateDirectory(Path.Join(folder, "manifests"));
+        Directory.CreateDirectory(Path.Join(folder, "blobs"));
+        var big = WriteBlob(folder, seed: 1, options.BlobSize);
+        var shared = WriteBlob(folder, seed: 2, options.SharedBlobSize);
+        var config = WriteBlob(folder, seed: 3, 1500);
+        var manifest = $$"""
+            {"schemaVersion":2,"mediaType":"{{ManifestType}}","config":{{Descriptor("config.v1+json", config)}},
+            "layers":[{{Descriptor("layer.v1.tar", big)}},{{Descriptor("layer.v1.tar", shared)}}],
+            "annotations":{"org.opencontainers.image.description":"{{new string('x', 1200)}}" } }
+            """;
+        var content = Encoding.UTF8.GetBytes(manifest);
+        var digest = $"sha256:{Convert.ToHexStringLower(SHA256.HashData(content))}";
+        File.WriteAllBytes(Path.Join(folder, "manifests", "1"), content);
+        File.WriteAllBytes(Path.Join(folder, "manifests", digest), content);
+        return new BenchImage(root, digest, big, shared);
+    }
+
+    private static string Descriptor(string type, BenchBlob blob) =>
+        string.Create(CultureInfo.InvariantCulture, $$"""{"mediaType":"application/vnd.oci.image.{{type}}","digest":"{{blob.Digest}}","size":{{blob.Size}}}""");
+
+    private static BenchBlob WriteBlob(string folder, int seed, long size)
+    {
+        var random = new Random(seed);
+        var block = new byte[1 << 20];
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var partial = Path.Join(folder, "blobs", "partial");
+        using (var file = File.Create(partial, bufferSize: 0))
+        {
+            for (var left = size; left > 0; left -= block.Length)
+            {
+                random.NextBytes(block);
+                var part = block.AsSpan(0, (int)Math.Min(left, block.Length));
+                hash.AppendData(part);
+                file.Write(part);
+            }
+        }
+
+        var digest = $"sha256:{Convert.ToHexStringLower(hash.GetHashAndReset())}";
+        File.Move(partial, Path.Join(folder, "blobs", digest));
+        return new BenchBlob(digest, size);
+    }
+}
+
+internal sealed record BenchBlob(string Digest, long Size)
+{
+    public double Gigabytes => Size / 1e9;
+}

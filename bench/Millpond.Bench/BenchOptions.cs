@@ -1,0 +1,51 @@
+using System.Globalization;
+
+namespace Millpond.Bench;
+
+/// <summary>How big and how long; the defaults are those of the bounds.</summary>
+internal sealed record BenchOptions
+{
+    /// <summary>The published program.</summary>
+    public required string Millpond { get; init; }
+
+    public long BlobSize { get; init; } = 1L << 30;
+
+    /// <summary>The blob that many cold clients pull at once.</summary>
+    public long SharedBlobSize { get; init; } = 256L << 20;
+
+    /// <summary>Bytes per second and connection of the paced upstream.</summary>
+    public long Pace { get; init; } = 250_000_000;
+
+    public int Rounds { get; init; } = 3;
+
+    public int ManifestSeconds { get; init; } = 4;
+
+    public int ColdClients { get; init; } = 50;
+
+    /// <summary>The measurements to make; empty = all.</summary>
+    public IReadOnlyList<string> Only { get; init; } = [];
+
+    public bool Wants(string measurement) => Only.Count == 0 || Only.Contains(measurement);
+
+    /// <summary><c>--millpond FILE [--quick] [--rounds N] [--only warm-manifest,warm-blob,cold,many]</c>.</summary>
+    public static BenchOptions Parse(IReadOnlyList<string> arguments)
+    {
+        var options = new BenchOptions { Millpond = "" };
+        for (var at = 0; at < arguments.Count; at++)
+        {
+            options = arguments[at] switch
+            {
+                "--quick" => options with { BlobSize = 128L << 20, SharedBlobSize = 32L << 20, Rounds = 1, ManifestSeconds = 2 },
+                "--millpond" => options with { Millpond = Value(arguments, ref at) },
+                "--rounds" => options with { Rounds = int.Parse(Value(arguments, ref at), CultureInfo.InvariantCulture) },
+                "--only" => options with { Only = Value(arguments, ref at).Split(',') },
+                var other => throw new ArgumentException($"unknown argument {other}"),
+            };
+        }
+
+        return File.Exists(options.Millpond) ? options : throw new ArgumentException($"--millpond must name the published program; there is no {options.Millpond}");
+    }
+
+    private static string Value(IReadOnlyList<string> arguments, ref int at) =>
+        ++at < arguments.Count ? arguments[at] : throw new ArgumentException($"{arguments[at - 1]} needs a value");
+}

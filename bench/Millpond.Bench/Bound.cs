@@ -1,0 +1,23 @@
+namespace Millpond.Bench;
+
+/// <summary>What was promised of a ratio.</summary>
+/// <param name="Against">Whose value divides ours; null where the value is a ratio, or an absolute, by itself.</param>
+/// <param name="AtLeast">Whether more is better.</param>
+internal sealed record Bound(string Name, Work Work, string? Against, bool AtLeast, double Limit)
+{
+    public static IReadOnlyList<Bound> All { get; } =
+    [
+        new("warm manifest requests/s ÷ docker-registry", Work.WarmManifestRate, Contender.DockerRegistry, AtLeast: true, 50),
+        new("warm manifest requests/s ÷ nginx proxy_cache", Work.WarmManifestRate, Contender.Nginx, AtLeast: true, 0.7),
+        new("warm blob CPU s/GB ÷ nginx proxy_cache", Work.WarmBlobCpu, Contender.Nginx, AtLeast: false, 1.3),
+        new("cold time ÷ straight from upstream", Work.ColdTime, Report.Straight, AtLeast: false, 1.02),
+        new("cold first byte ÷ straight from upstream", Work.ColdFirstByte, Report.Straight, AtLeast: false, 2),
+        new("cold server CPU s/GB", Work.ColdCpu, null, AtLeast: false, 1.6),
+        new("many cold clients: upstream bytes ÷ blob size", Work.ManyUpstream, null, AtLeast: false, 1.001),
+        new("many cold clients: slowest first byte ÷ whole time", Work.ManyFirstByte, null, AtLeast: false, 0.05),
+    ];
+
+    public string Sign => AtLeast ? "≥" : "≤";
+
+    public bool IsMet(double ratio) => AtLeast ? ratio >= Limit : ratio <= Limit;
+}

@@ -1,0 +1,60 @@
+namespace Millpond.Bench;
+
+/// <summary>What is not cached yet: one client of a paced upstream, and many at once.</summary>
+internal sealed class Cold(BenchOptions options, BenchImage image, Origin origin, Report report)
+{
+    public async Task MeasureOneAsync(string folder, IReadOnlyList<Contender> contenders, CancellationToken cancellationToken)
+    {
+        for (var round = 0; round < options.Rounds; round++)
+        {
+            var straight = await Download.GetAsync(origin.Paced, $"/v2/{BenchImage.Repository}/blobs/{image.Big.Digest}", cancellationToken);
+            report.Add(Work.ColdTime, Report.Straight, straight.Whole.TotalSeconds);
+            report.Add(Work.ColdFirstByte, Report.Straight, straight.FirstByte.TotalMilliseconds);
+            foreach (var contender in contenders)
+            {
+                await WithEmptyAsync(folder, contender, async server =>
+                {
+                    var before = server.CpuSeconds;
+                    var pull = await Download.GetAsync(server.Address, contender.BlobPath(image.Big), cancellationToken);
+                    report.Add(Work.ColdTime, contender.Name, pull.Whole.TotalSeconds);
+                    report.Add(Work.ColdFirstByte, contender.Name, pull.FirstByte.TotalMilliseconds);
+                    report.Add(Work.ColdCpu, contender.Name, (server.CpuSeconds - before) / image.Big.Gigabytes);
+                });
+            }
+        }
+    }
+
+    public async Task MeasureManyAsync(string folder, IReadOnlyList<Contender> contenders, CancellationToken cancellationToken)
+    {
+        foreach (var contender in contenders)
+        {
+            await WithEmptyAsync(folder, contender, async server =>
+            {
+                var sent = origin.BlobBytesSent;
+                var path = contender.BlobPath(image.Shared);
+                var pulls = await Task.WhenAll(Enumerable.Range(0, options.ColdClients)
+                    .Select(_ => Task.Run(() => Download.GetAsync(server.Address, path, cancellationToken), cancellationToken)));
+                var whole = pulls.Max(pull => pull.Whole);
+                report.Add(Work.ManyFirstByte, contender.Name, pulls.Max(pull => pull.FirstByte) / whole);
+                report.Add(Work.ManyTime, contender.Name, whole.TotalSeconds);
+                report.Add(Work.ManyUpstream, contender.Name, (origin.BlobBytesSent - sent) / (double)image.Shared.Size);
+            });
+        }
+    }
+
+    /// <summary>A contender that has served one manifest, and nothing of the blobs: what is measured is the pull, not the start of a runtime.</summary>
+    private async Task WithEmptyAsync(string folder, Contender contender, Func<ServerProcess, Task> measure)
+    {
+        var own = Directory.CreateDirectory(Path.Join(folder, $"{contender.Name.Replace(' ', '-')}-cold")).FullName;
+        try
+        {
+            using var server = await contender.StartAsync(own, origin.Paced);
+            await Download.GetAsync(server.Address, contender.ManifestPath, CancellationToken.None);
+            await measure(server);
+        }
+        finally
+        {
+            Directory.Delete(own, recursive: true);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+namespace Millpond.Bench;
+
+/// <summary>A cache that is measured: how it is started over an empty folder, and where it has the image.</summary>
+internal sealed record Contender(string Name, string Repository, Func<string, Uri, Task<ServerProcess>> StartAsync)
+{
+    public const string Millpond = "millpond";
+    public const string DockerRegistry = "docker-registry";
+    public const string Nginx = "nginx proxy_cache";
+
+    public string ManifestPath => $"/v2/{Repository}/manifests/1";
+
+    public string BlobPath(BenchBlob blob) => $"/v2/{Repository}/blobs/{blob.Digest}";
+
+    public static IReadOnlyList<Contender> All(BenchOptions options) =>
+    [
+        new(Millpond, $"bench/{BenchImage.Repository}", (folder, upstream) => StartMillpondAsync(options.Millpond, folder, upstream)),
+        new(DockerRegistry, BenchImage.Repository, StartDockerRegistryAsync),
+        new(Nginx, BenchImage.Repository, StartNginxAsync),
+    ];
+
+    private static Task<ServerProcess> StartMillpondAsync(string program, string folder, Uri upstream)
+    {
+        var port = ServerProcess.FreePort();
+        var configuration = Path.Join(folder, "millpond.yaml");
+        // Nobody here writes a line for each request: that would measure the logs.
+        File.WriteAllText(configuration, $$"""
+            listen: http://127.0.0.1:{{port}}
+            data: {{folder}}/data
+            presets: []
+            rules:
+              - {prefix: bench, upstream: "{{upstream.GetLeftPart(UriPartial.Authority)}}", proxy: none}
+            log: {level: warning, access: false}
+            """);
+        return ServerProcess.StartAsync(port, Path.Join(folder, "log"), program, "serve", "--config", configuration);
+    }
+
+    private static Task<ServerProcess> StartDockerRegistryAsync(string folder, Uri upstream)
+    {
+        var port = ServerProcess.FreePort();
+        var configuration = Path.Join(folder, "registry.yml");
+        File.WriteAllText(configuration, $$"""
+            version: 0.1
+            log: {level: error, accesslog: {disabled: true} }
+            storage: {filesystem: {rootdirectory: "{{folder}}/data" }, cache: {blobdescriptor: inmemory} }
+            http: {addr: "127.0.0.1:{{port}}"}
+            proxy: {remoteurl: "{{upstream.GetLeftPart(UriPartial.Authority)}}"}
+            """);
+        return ServerProcess.StartAsync(port, Path.Join(folder, "log"), "docker-registry", "serve", configuration);
+    }
+
+    private static Task<ServerProcess> StartNginxAsync(string folder, Uri upstream)
+    {
+        var port = ServerProcess.FreePort();
+        var configuration = Path.Join(folder, "nginx.conf");
+        File.WriteAllText(configuration, NginxFile.With(folder, $$"""
+            proxy_cache_path {{folder}}/data levels=1:2 keys_zone=images:10m max_size=50g inactive=1d use_temp_path=off;
+            server {
+              listen 127.0.0.1:{{port}}; access_log off;
+              location / {
+                proxy_pass {{upstream.GetLeftPart(UriPartial.Authority)}}; proxy_http_version 1.1;
+                proxy_cache images; proxy_cache_valid 200 1d; proxy_cache_lock on; proxy_cache_lock_timeout 1h; proxy_cache_lock_age 1h;
+              }
+            }
+            """));
+        return ServerProcess.StartAsync(port, Path.Join(folder, "log"), "nginx", "-p", folder, "-c", configuration);
+    }
+}

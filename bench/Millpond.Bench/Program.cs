@@ -1,0 +1,33 @@
+using Millpond.Bench;
+
+var options = BenchOptions.Parse(args);
+var folder = Directory.CreateTempSubdirectory("millpond-bench-").FullName;
+using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(15), TimeProvider.System);
+try
+{
+    var image = BenchImage.Write(Path.Join(folder, "image"), options);
+    using var origin = await Origin.StartAsync(Path.Join(folder, "origin"), image, options);
+    var contenders = Contender.All(options);
+    var report = new Report(options);
+    if (options.Wants("warm-manifest") || options.Wants("warm-blob"))
+    {
+        await new Warm(options, image, origin, report).MeasureAsync(folder, contenders, limit.Token);
+    }
+
+    var cold = new Cold(options, image, origin, report);
+    if (options.Wants("cold"))
+    {
+        await cold.MeasureOneAsync(folder, contenders, limit.Token);
+    }
+
+    if (options.Wants("many"))
+    {
+        await cold.MeasureManyAsync(folder, contenders, limit.Token);
+    }
+
+    Console.WriteLine(report.ToMarkdown());
+}
+finally
+{
+    Directory.Delete(folder, recursive: true);
+}

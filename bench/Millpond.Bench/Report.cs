@@ -1,0 +1,101 @@
+using System.Globalization;
+using System.Text;
+
+namespace Millpond.Bench;
+
+internal enum Work
+{
+    WarmManifestRate,
+    WarmManifestCpu,
+    WarmBlobCpu,
+    WarmBlobSpeed,
+    ColdTime,
+    ColdFirstByte,
+    ColdCpu,
+    ManyUpstream,
+    ManyFirstByte,
+    ManyTime,
+}
+
+/// <summary>Collects what was measured and prints it as Markdown: the medians, and the ratios beside their bounds.</summary>
+internal sealed class Report(BenchOptions options)
+{
+    public const string Static = "nginx static";
+    public const string Straight = "straight";
+
+    private static readonly string[] columns = [Contender.Millpond, Contender.DockerRegistry, Contender.Nginx, Static, Straight];
+
+    private readonly Dictionary<(Work Work, string Name), List<double>> values = [];
+
+    public void Add(Work work, string name, double value)
+    {
+        if (!values.TryGetValue((work, name), out var list))
+        {
+            values[(work, name)] = list = [];
+        }
+
+        list.Add(value);
+        Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{work,-18} {name,-18} {value:0.####}"));
+    }
+
+    public string ToMarkdown()
+    {
+        var text = new StringBuilder();
+        text.AppendLine("# Side by side, on one machine in one run");
+        text.AppendLine();
+        text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessorCount} processors shared by servers, upstream and clients; loopback; blob {options.BlobSize >> 20} MiB, {options.ColdClients} clients at {options.SharedBlobSize >> 20} MiB; upstream {options.Pace / 1_000_000} MB/s per connection; medians of {options.Rounds} rounds; nobody writes access logs."));
+        text.AppendLine();
+        text.AppendLine("| measured | " + string.Join(" | ", columns) + " |");
+        text.AppendLine("|---|" + string.Concat(columns.Select(_ => "---|")));
+        foreach (var work in Enum.GetValues<Work>().Where(work => columns.Any(name => values.ContainsKey((work, name)))))
+        {
+            text.AppendLine($"| {NameOf(work)} | " + string.Join(" | ", columns.Select(name => Show(Median(work, name)))) + " |");
+        }
+
+        text.AppendLine();
+        text.AppendLine("| ratio | bound | measured | |");
+        text.AppendLine("|---|---|---|---|");
+        foreach (var bound in Bound.All)
+        {
+            var ratio = Median(bound.Work, Contender.Millpond) / (bound.Against is { } other ? Median(bound.Work, other) : 1);
+            if (ratio is { } found)
+            {
+                text.AppendLine($"| {bound.Name} | {bound.Sign} {Show(bound.Limit)} | {Show(found)} | {(bound.IsMet(found) ? "met" : "**missed**")} |");
+            }
+        }
+
+        return text.ToString();
+    }
+
+    private static string NameOf(Work work) => work switch
+    {
+        Work.WarmManifestRate => "warm manifest by tag, requests/s, 32 connections",
+        Work.WarmManifestCpu => "the same, server CPU µs each",
+        Work.WarmBlobCpu => "warm blob, 8 connections, server CPU s/GB",
+        Work.WarmBlobSpeed => "the same, GB/s",
+        Work.ColdTime => "cold blob, paced upstream, s",
+        Work.ColdFirstByte => "the same, first byte, ms",
+        Work.ColdCpu => "the same, server CPU s/GB",
+        Work.ManyUpstream => "many cold clients, upstream bytes ÷ blob size",
+        Work.ManyFirstByte => "the same, slowest first byte ÷ whole time",
+        Work.ManyTime => "the same, whole time, s",
+    };
+
+    private static string Show(double? value) => value switch
+    {
+        null => "",
+        >= 100 => value.Value.ToString("#,0", CultureInfo.InvariantCulture),
+        _ => value.Value.ToString("0.0##", CultureInfo.InvariantCulture),
+    };
+
+    private double? Median(Work work, string name)
+    {
+        if (!values.TryGetValue((work, name), out var list))
+        {
+            return null;
+        }
+
+        var sorted = list.Order().ToList();
+        return (sorted[(sorted.Count - 1) / 2] + sorted[sorted.Count / 2]) / 2;
+    }
+}
