@@ -40,6 +40,7 @@ internal sealed class Fill : IDisposable
     private int readers;
     private int sideRequests;
     private bool closed;
+    private bool whole;
     private bool storingFailed;
 
     public Fill(Fills owner, RuleMatch target, Digest digest, long? size, RequestReason reason, TimeProvider time, CancellationToken stopping)
@@ -76,8 +77,8 @@ internal sealed class Fill : IDisposable
     /// <summary>How far readers may read.</summary>
     public long Released => Volatile.Read(ref released);
 
-    /// <summary>All bytes are here and verified.</summary>
-    public bool IsWhole { get; private set; }
+    /// <summary>All bytes are here, verified and released.</summary>
+    public bool IsWhole => Volatile.Read(ref whole);
 
     public PullFailure? Failure { get; private set; }
 
@@ -196,10 +197,10 @@ internal sealed class Fill : IDisposable
         lock (gate)
         {
             Size = size;
-            IsWhole = true;
+            Volatile.Write(ref released, size);
+            Volatile.Write(ref whole, true);
         }
 
-        Volatile.Write(ref released, size);
         Pulse();
     }
 

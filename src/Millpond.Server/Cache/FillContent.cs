@@ -19,6 +19,8 @@ internal sealed class FillContent(Fill fill, Func<long?, PrivateContent> openPri
     {
         while (true)
         {
+            // In this order: a fill turns whole after its last bytes were released, so what is released is then final.
+            var isWhole = fill.IsWhole;
             var released = fill.Released;
             if (offset < released && fill.Staging is { } staging)
             {
@@ -26,7 +28,7 @@ internal sealed class FillContent(Fill fill, Func<long?, PrivateContent> openPri
                 return staging.Read(buffer.Span[..most], offset);
             }
 
-            if (fill.IsWhole)
+            if (isWhole)
             {
                 return 0;
             }
