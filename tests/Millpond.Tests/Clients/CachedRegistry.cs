@@ -1,4 +1,3 @@
-using Millpond.Server;
 using Millpond.Server.Configuration;
 using Millpond.Tests.Fixtures;
 
@@ -10,43 +9,41 @@ internal sealed class CachedRegistry : IAsyncDisposable
     public const string Prefix = "real";
 
     private readonly TemporaryFolder folder;
-    private readonly ServerHost millpond;
 
-    private CachedRegistry(DockerRegistry upstream, TemporaryFolder folder, ServerHost millpond)
+    private CachedRegistry(DockerRegistry upstream, TemporaryFolder folder, MillpondHost millpond)
     {
         Upstream = upstream;
         this.folder = folder;
-        this.millpond = millpond;
+        Millpond = millpond;
     }
 
     public DockerRegistry Upstream { get; }
 
-    public Uri Address => millpond.Addresses[0];
+    public MillpondHost Millpond { get; }
+
+    public Uri Address => Millpond.Address;
 
     /// <param name="upstream">Stopped with this.</param>
-    /// <param name="folder">Removed with this.</param>
-    /// <param name="change">What is special about the rule; its upstream's name is <see cref="ConnectProxy.HostBehind"/>.</param>
-    public static async Task<CachedRegistry> StartAsync(DockerRegistry upstream, TemporaryFolder folder, Func<PullThroughRule, PullThroughRule>? change = null)
+    /// <param name="change">What is special about the rule, whose upstream is called <see cref="ConnectProxy.HostBehind"/>; its files may be in that folder.</param>
+    public static async Task<CachedRegistry> StartAsync(DockerRegistry upstream, Func<PullThroughRule, TemporaryFolder, PullThroughRule>? change = null)
     {
-        var rule = new PullThroughRule { Prefix = Prefix, UpstreamName = ConnectProxy.HostBehind, Upstream = upstream.Address, Proxy = "none" };
-        var configuration = new ServerConfiguration
-        {
-            Listen = [new Uri("http://127.0.0.1:0")],
-            Data = folder.File("data"),
-            Rules = [change is null ? rule : change(rule)],
-        };
-        return new CachedRegistry(upstream, folder, await ServerHost.StartAsync(configuration, TimeProvider.System, logging: null, CancellationToken.None));
+        var folder = new TemporaryFolder();
+        var rule = MillpondHost.Rule(Prefix, upstream.Address) with { UpstreamName = ConnectProxy.HostBehind, Proxy = "none" };
+        var millpond = await MillpondHost.StartAsync([change is null ? rule : change(rule, folder)], new MillpondHostOptions { Data = folder });
+        return new CachedRegistry(upstream, folder, millpond);
     }
 
     public static async Task<CachedRegistry> StartAsync(Func<PullThroughRule, PullThroughRule>? change = null) =>
-        await StartAsync(await DockerRegistry.StartAsync(), new TemporaryFolder(), change);
+        await StartAsync(await DockerRegistry.StartAsync(), change is null ? null : (rule, _) => change(rule));
 
     /// <summary>The name under which a client with no mirror configuration pulls the image.</summary>
     public string NameOf(RealImage image) => $"{Address.Authority}/{image.Under(Prefix)}";
 
     public async ValueTask DisposeAsync()
     {
-        await millpond.DisposeAsync();
+        // Shown only where the test has failed.
+        TestContext.Current.TestOutputHelper?.WriteLine(string.Join('\n', Millpond.Log.Lines));
+        await Millpond.DisposeAsync();
         await Upstream.DisposeAsync();
         folder.Dispose();
     }

@@ -11,15 +11,14 @@ internal static class Completion
 
     public static async Task OfAsync(CachedRegistry cache, string repository)
     {
-        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false });
         using var limit = new CancellationTokenSource(Patience.Limit, TimeProvider.System);
-        var index = await GetAsync(http, cache, repository, "manifests/1", limit.Token);
+        var index = await GetAsync(cache, repository, "manifests/1", limit.Token);
         foreach (var child in DigestsOf(index, "manifests"))
         {
-            var manifest = await GetAsync(http, cache, repository, $"manifests/{child}", limit.Token);
+            var manifest = await GetAsync(cache, repository, $"manifests/{child}", limit.Token);
             foreach (var blob in DigestsOf(manifest, "layers").Append((string)manifest["config"]!["digest"]!))
             {
-                await GetAsync(http, cache, repository, $"blobs/{blob}", limit.Token);
+                await GetAsync(cache, repository, $"blobs/{blob}", limit.Token);
             }
         }
     }
@@ -28,14 +27,14 @@ internal static class Completion
         document[list]!.AsArray().Select(descriptor => (string)descriptor!["digest"]!);
 
     /// <summary>Asks until it is here; a blob gives an empty document.</summary>
-    private static async Task<JsonNode> GetAsync(HttpClient http, CachedRegistry cache, string repository, string path, CancellationToken cancellationToken)
+    private static async Task<JsonNode> GetAsync(CachedRegistry cache, string repository, string path, CancellationToken cancellationToken)
     {
         while (true)
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(cache.Address, $"/v2/{CachedRegistry.Prefix}/{repository}/{path}"));
             request.Headers.Add("Accept", RealImages.ManifestTypes);
             request.Headers.Add("Cache-Control", "only-if-cached");
-            using var response = await http.SendAsync(request, cancellationToken);
+            using var response = await cache.Millpond.Client.SendAsync(request, cancellationToken);
             if (response.StatusCode == HttpStatusCode.OK)
             {
                 var content = await response.Content.ReadAsByteArrayAsync(cancellationToken);

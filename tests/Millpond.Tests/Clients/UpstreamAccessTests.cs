@@ -15,9 +15,8 @@ public sealed class UpstreamAccessTests
     [Fact]
     public async Task A_registry_behind_a_password_is_pulled_with_the_credential_of_a_file()
     {
-        var folder = new TemporaryFolder();
         await using var cache = await CachedRegistry.StartAsync(
-            await DockerRegistry.StartAsync(needsPassword: true), folder, rule => rule with { Credential = FileWith(folder, DockerRegistry.Password), Allow = ["demo/**"] });
+            await DockerRegistry.StartAsync(needsPassword: true), (rule, folder) => rule with { Credential = FileWith(folder, DockerRegistry.Password), Allow = ["demo/**"] });
         await using var crane = new Crane();
 
         Assert.Equal(await cache.Upstream.DigestOfAsync(single), await crane.PullAsync(cache.Address.Authority, single.Under(CachedRegistry.Prefix)));
@@ -26,9 +25,8 @@ public sealed class UpstreamAccessTests
     [Fact]
     public async Task A_refused_credential_is_named_as_ours()
     {
-        var folder = new TemporaryFolder();
         await using var cache = await CachedRegistry.StartAsync(
-            await DockerRegistry.StartAsync(needsPassword: true), folder, rule => rule with { Credential = FileWith(folder, "wrong"), Allow = ["demo/**"] });
+            await DockerRegistry.StartAsync(needsPassword: true), (rule, folder) => rule with { Credential = FileWith(folder, "wrong"), Allow = ["demo/**"] });
         using var crane = new ClientProgram("crane");
 
         var answer = await crane.RunAsync("manifest", "--insecure", cache.NameOf(single));
@@ -43,10 +41,9 @@ public sealed class UpstreamAccessTests
     {
         using var certificates = new TestCertificates();
         await using var proxy = new ConnectProxy();
-        var folder = new TemporaryFolder();
         var upstream = await DockerRegistry.StartAsync(certificates, needsPassword: true);
         var behind = new UriBuilder(upstream.Address) { Host = ConnectProxy.HostBehind }.Uri;
-        await using var cache = await CachedRegistry.StartAsync(upstream, folder, rule => rule with
+        await using var cache = await CachedRegistry.StartAsync(upstream, (rule, folder) => rule with
         {
             Upstream = behind,
             Proxy = $"{proxy.Address}",
@@ -65,7 +62,7 @@ public sealed class UpstreamAccessTests
     public async Task A_certificate_of_an_unknown_authority_is_refused()
     {
         using var certificates = new TestCertificates();
-        await using var cache = await CachedRegistry.StartAsync(await DockerRegistry.StartAsync(certificates), new TemporaryFolder());
+        await using var cache = await CachedRegistry.StartAsync(await DockerRegistry.StartAsync(certificates));
         using var crane = new ClientProgram("crane");
 
         var answer = await crane.RunAsync("manifest", "--insecure", cache.NameOf(single));
@@ -77,7 +74,7 @@ public sealed class UpstreamAccessTests
     [Fact]
     public async Task A_clients_own_credential_never_reaches_the_registry()
     {
-        await using var cache = await CachedRegistry.StartAsync(await DockerRegistry.StartAsync(needsPassword: true), new TemporaryFolder());
+        await using var cache = await CachedRegistry.StartAsync(await DockerRegistry.StartAsync(needsPassword: true));
 
         // Forwarded, this one would be let in.
         Assert.Equal(HttpStatusCode.NotFound, await AskAsync(cache, DockerRegistry.Password));
@@ -86,9 +83,8 @@ public sealed class UpstreamAccessTests
     [Fact]
     public async Task A_clients_wrong_credential_does_no_harm()
     {
-        var folder = new TemporaryFolder();
         await using var cache = await CachedRegistry.StartAsync(
-            await DockerRegistry.StartAsync(needsPassword: true), folder, rule => rule with { Credential = FileWith(folder, DockerRegistry.Password), Allow = ["demo/**"] });
+            await DockerRegistry.StartAsync(needsPassword: true), (rule, folder) => rule with { Credential = FileWith(folder, DockerRegistry.Password), Allow = ["demo/**"] });
         using var skopeo = new ClientProgram("skopeo");
 
         Assert.Equal(HttpStatusCode.OK, await AskAsync(cache, "wrong"));
