@@ -274,12 +274,13 @@ internal sealed partial class FillWorkshop(
         fill.Fail(new PullFailure(
             PullFailureKind.UpstreamUnreachable, "the download was paused because this server stops or nobody waited for it; pull again",
             fill.Target.Rule.Prefix, fill.Target.Rule.UpstreamName, TimeSpan.FromSeconds(1)));
-        metrics.FillEnded(fill.Target.Rule.UpstreamName, "paused");
-        Log.Paused(log, fill.Digest, fill.Target.Repository, staging?.Written ?? 0);
         if (staging is not null)
         {
             await staging.KeepAsync();
         }
+
+        metrics.FillEnded(fill.Target.Rule.UpstreamName, "paused");
+        Log.Paused(log, fill.Digest, fill.Target.Repository, staging?.Written ?? 0);
     }
 
     private static partial class Log

@@ -88,7 +88,7 @@ internal sealed partial class ManifestFetch(
         try
         {
             var result = await upstream.GetManifestAsync(reason, target.UpstreamRepository, reference, both.Token);
-            if (!result.Outcome.IsTransient())
+            if (!result.Outcome.IsTransient() || upstream.Governor.IsOpen)
             {
                 return result;
             }

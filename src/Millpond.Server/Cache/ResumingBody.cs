@@ -35,6 +35,8 @@ internal sealed class ResumingBody : IDisposable
     private readonly MillpondMetrics metrics;
     private BlobBody? body;
     private CancellationTokenSource? idle;
+    private CancellationTokenRegistration caller;
+    private bool isCallerWatched;
     private int tries;
     private long windowStart;
     private long windowBytes;
@@ -84,7 +86,7 @@ internal sealed class ResumingBody : IDisposable
                     return null;
                 }
 
-                if (attempt == MostFirstTries || LastResult is not { } last || !last.Outcome.IsTransient())
+                if (attempt == MostFirstTries || LastResult is not { } last || !last.Outcome.IsTransient() || upstream.Governor.IsOpen)
                 {
                     return failure;
                 }
@@ -154,10 +156,15 @@ internal sealed class ResumingBody : IDisposable
     {
         try
         {
+            // Once for each connection and not for each read: a body has thousands of reads.
+            if (!isCallerWatched)
+            {
+                isCallerWatched = true;
+                caller = cancellationToken.UnsafeRegister(static state => ((CancellationTokenSource)state!).Cancel(), idle);
+            }
+
             idle!.CancelAfter(upstream.Rule.Timeouts.Idle);
-            using var registration = cancellationToken.UnsafeRegister(static state => ((CancellationTokenSource)state!).Cancel(), idle);
-            var count = await body!.Content.ReadAsync(buffer, idle.Token);
-            return (count, null);
+            return (await body!.Content.ReadAsync(buffer, idle.Token), null);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -283,8 +290,16 @@ internal sealed class ResumingBody : IDisposable
         }
         finally
         {
+            // The first answer's own bound ends with it; the reads that follow watch their caller.
+            Unwatch();
             System.Buffers.ArrayPool<byte>.Shared.Return(scratch);
         }
+    }
+
+    private void Unwatch()
+    {
+        caller.Dispose();
+        isCallerWatched = false;
     }
 
     private PullFailure StartsTooLate()
@@ -297,6 +312,7 @@ internal sealed class ResumingBody : IDisposable
 
     private void Disconnect()
     {
+        Unwatch();
         body?.Dispose();
         body = null;
         idle?.Dispose();

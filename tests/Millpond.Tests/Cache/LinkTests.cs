@@ -1,0 +1,100 @@
+using System.Net;
+using Millpond.Tests.Fixtures;
+
+namespace Millpond.Tests.Cache;
+
+/// <summary>Who may see what: bytes that are here are seen only through a repository that its upstream shows to have them.</summary>
+public sealed class LinkTests
+{
+    private static readonly TestImage Image = TestImages.OnePlatform(seed: 21);
+
+    [Fact]
+    public async Task A_private_image_pulled_under_one_prefix_cannot_be_read_by_digest_under_another()
+    {
+        await using var mine = await FakeUpstream.StartAsync();
+        await using var theirs = await FakeUpstream.StartAsync();
+        mine.Add("team/secret", Image, "1");
+        await using var host = await MillpondHost.StartAsync([MillpondHost.Rule("mine", mine), MillpondHost.Rule("theirs", theirs)]);
+        await host.PullAsync("mine/team/secret", Image, "1");
+
+        using var manifest = await host.ManifestAsync("theirs/team/secret", Image.Digest.ToString());
+        using var blob = await host.BlobAsync("theirs/team/secret", Image.Layer.Digest);
+        using var head = await host.BlobAsync("theirs/team/secret", Image.Layer.Digest, method: HttpMethod.Head);
+        Assert.Equal(HttpStatusCode.NotFound, manifest.StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, blob.StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, head.StatusCode);
+    }
+
+    [Fact]
+    public async Task What_another_repository_brought_is_proven_upstream_and_not_downloaded_again()
+    {
+        await using var upstream = await FakeUpstream.StartAsync();
+        upstream.Add("team/one", Image, "1");
+        upstream.Add("team/two", Image, "1");
+        await using var host = await MillpondHost.StartAsync(upstream);
+        await host.PullAsync("up/team/one", Image, "1");
+        upstream.ClearRequests();
+
+        using var manifest = await host.ManifestAsync("up/team/two", Image.Digest.ToString());
+        Assert.Equal(HttpStatusCode.OK, manifest.StatusCode);
+        await host.PullAsync("up/team/two", Image);
+        Assert.All(upstream.Requests(RequestKind.Manifest), request => Assert.Equal("HEAD", request.Method));
+        Assert.Empty(upstream.Requests(RequestKind.Blob));
+
+        upstream.GoDown();
+        await host.PullAsync("up/team/two", Image);
+    }
+
+    [Fact]
+    public async Task A_blob_asked_first_by_its_digest_is_proven_with_one_byte()
+    {
+        await using var upstream = await FakeUpstream.StartAsync();
+        upstream.Add("team/one", Image, "1");
+        upstream.Add("team/two", Image, "1");
+        await using var host = await MillpondHost.StartAsync(upstream);
+        await host.PullAsync("up/team/one", Image, "1");
+        upstream.ClearRequests();
+
+        using var blob = await host.BlobAsync("up/team/two", Image.Layer.Digest);
+        Assert.Equal(Image.Layer.Digest, Image.Layer.Digest.Rehash(await blob.Content.ReadAsByteArrayAsync()));
+        var proof = Assert.Single(upstream.Requests());
+        Assert.Equal((0, 0), (proof.Range!.From, proof.Range.To));
+    }
+
+    [Fact]
+    public async Task One_who_joins_a_running_fill_from_another_repository_is_proven_first()
+    {
+        await using var mine = await FakeUpstream.StartAsync();
+        await using var theirs = await FakeUpstream.StartAsync();
+        mine.Add("team/secret", Image, "1");
+        await using var host = await MillpondHost.StartAsync([MillpondHost.Rule("mine", mine), MillpondHost.Rule("theirs", theirs)]);
+        await host.PullManifestAsync("mine/team/secret", "1");
+        var gate = mine.Park(Image.Layer.Digest, after: 0);
+        var filling = host.BlobAsync("mine/team/secret", Image.Layer.Digest);
+        await gate.WhenReached();
+
+        using var refused = await host.BlobAsync("theirs/team/secret", Image.Layer.Digest);
+        Assert.Equal(HttpStatusCode.NotFound, refused.StatusCode);
+        gate.Open();
+        using var filled = await filling;
+        Assert.Equal(Image.Layer.Digest, Image.Layer.Digest.Rehash(await filled.Content.ReadAsByteArrayAsync()));
+    }
+
+    [Fact]
+    public async Task A_head_never_starts_a_fill()
+    {
+        await using var upstream = await FakeUpstream.StartAsync();
+        upstream.Add("team/one", Image, "1");
+        await using var host = await MillpondHost.StartAsync(upstream);
+
+        using var unknown = await host.BlobAsync("up/team/one", Image.Layer.Digest, method: HttpMethod.Head);
+        Assert.Equal(Image.Layer.Length, unknown.Content.Headers.ContentLength);
+        Assert.Equal((0, 0), (upstream.Requests(RequestKind.Blob)[0].Range!.From, upstream.Requests(RequestKind.Blob)[0].Range!.To));
+
+        await host.PullManifestAsync("up/team/one", "1");
+        upstream.ClearRequests();
+        using var described = await host.BlobAsync("up/team/one", Image.Blobs[0].Digest, method: HttpMethod.Head);
+        Assert.Equal(Image.Blobs[0].Length, described.Content.Headers.ContentLength);
+        upstream.AssertNoRequests();
+    }
+}
