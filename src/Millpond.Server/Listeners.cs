@@ -63,9 +63,9 @@ internal sealed class Listeners
         options.Protocols = HttpProtocols.Http1;
         if (listener.Url.Scheme == Uri.UriSchemeHttps)
         {
-            var certificate = Certificate ?? throw new InvalidOperationException("An https listener without a certificate passed the checks.");
             options.Protocols = HttpProtocols.Http1AndHttp2;
-            options.UseHttps(certificate.HandshakeOptions);
+            options.UseHttps(CertificateReloader.HandshakeOptions(
+                () => Certificate ?? throw new InvalidOperationException("An https listener without a certificate passed the checks.")));
         }
 
         options.Use(next => connection =>

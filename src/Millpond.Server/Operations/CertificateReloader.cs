@@ -39,9 +39,10 @@ public sealed partial class CertificateReloader : IDisposable
     /// For <c>ListenOptions.UseHttps</c>. It gives the whole chain of the file; a plain certificate selector would send the leaf only,
     /// which clients refuse when an intermediate authority signed it.
     /// </summary>
-    public TlsHandshakeCallbackOptions HandshakeOptions => new()
+    /// <param name="reloader">Asked at each handshake: listeners are set up before there is a log for the reloader.</param>
+    public static TlsHandshakeCallbackOptions HandshakeOptions(Func<CertificateReloader> reloader) => new()
     {
-        OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions { ServerCertificateContext = current }),
+        OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions { ServerCertificateContext = reloader().current }),
     };
 
     /// <exception cref="CertificateException">There is no certificate to begin with.</exception>

@@ -1,14 +1,11 @@
-using System.Net;
 using System.Security.Cryptography.X509Certificates;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
+using Millpond.Server;
 using Millpond.Server.Operations;
+using Millpond.Server.Store;
+using Millpond.Tests.Fixtures;
 
 namespace Millpond.Tests.Operations;
 
@@ -94,19 +91,15 @@ public sealed class CertificateReloaderTests : IDisposable
     [Theory]
     [InlineData("1.1")]
     [InlineData("2.0")]
-    public async Task Kestrel_serves_the_whole_chain_and_the_renewed_certificate_to_new_connections(string version)
+    public async Task The_server_sends_the_whole_chain_and_the_renewed_certificate_to_new_connections(string version)
     {
         authority.Write(authority.Make("localhost"));
-        using var reloader = CertificateReloader.Open(authority.Files, time, log);
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.UseKestrelHttpsConfiguration();
-        builder.WebHost.ConfigureKestrel(k => k.Listen(IPAddress.Loopback, 0, listen => listen.UseHttps(reloader.HandshakeOptions)));
-        await using var app = builder.Build();
-        app.MapGet("/", () => "pond");
-        await app.StartAsync(TestContext.Current.CancellationToken);
-        var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
-        var url = new Uri(address.Replace("127.0.0.1", "localhost", StringComparison.Ordinal));
+        await using var host = await MillpondHost.StartAsync([], new()
+        {
+            Time = time,
+            Configure = configuration => configuration with { Listen = [new("https://127.0.0.1:0")], Tls = authority.Files },
+        });
+        var url = new UriBuilder(host.Address) { Host = "localhost", Path = "/healthz" }.Uri;
 
         // Trusting the root only, a client accepts the leaf because the intermediate comes along.
         var first = await Ask(url, version);
@@ -115,7 +108,18 @@ public sealed class CertificateReloaderTests : IDisposable
         var second = await Ask(url, version);
 
         Assert.NotEqual(first, second);
-        await app.StopAsync(TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
+    public async Task A_server_with_a_bad_certificate_does_not_start_and_lets_the_data_folder_go()
+    {
+        authority.Write(authority.Make("localhost") with { Key = "nonsense" });
+        var options = new MillpondHostOptions { Configure = c => c with { Listen = [new("https://127.0.0.1:0")], Tls = authority.Files, Data = authority.Path("data") } };
+
+        var refused = await Assert.ThrowsAsync<ServerStartException>(() => MillpondHost.StartAsync([], options));
+
+        Assert.Contains(authority.Files.Key, refused.Message, StringComparison.Ordinal);
+        DataFolder.Open(authority.Path("data")).Dispose();
     }
 
     private async Task<string> Ask(Uri url, string version)
@@ -135,7 +139,7 @@ public sealed class CertificateReloaderTests : IDisposable
             return errors == System.Net.Security.SslPolicyErrors.None;
         };
         using var client = new HttpClient(handler) { DefaultRequestVersion = new(version), DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
-        Assert.Equal("pond", await client.GetStringAsync(url, TestContext.Current.CancellationToken));
+        Assert.NotEmpty(await client.GetStringAsync(url, TestContext.Current.CancellationToken));
         return serial;
     }
 
