@@ -33,7 +33,7 @@ internal sealed partial class ManifestFetch(
         memory.SetManifest(content);
         known.Link(target.Repository, content.Digest);
         known.Adopted(target.Repository, content.Digest);
-        foreach (var child in document is null ? [] : document.Manifests.Concat(document.Blobs))
+        foreach (var child in document?.LinkedChildren ?? [])
         {
             known.Link(target.Repository, child.Digest);
         }

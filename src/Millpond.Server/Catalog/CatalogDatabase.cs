@@ -85,10 +85,6 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
     public bool IsLinked(RepositoryName repository, Digest digest) => reads.Read(connection => connection.Find(
         "SELECT 1 FROM links WHERE repository = @k0 AND digest = @k1", _ => true, repository.ToString(), digest.ToString()));
 
-    /// <summary>The size that a stored manifest gives for this digest, whichever manifest that is.</summary>
-    public long? FindDescribedSize(Digest digest) => reads.Read(connection => connection.Find<long?>(
-        "SELECT size FROM children WHERE digest = @k0 ORDER BY size LIMIT 1", row => row.GetInt64(0), digest.ToString()));
-
     /// <summary>The size that a manifest linked in this repository gives for this digest: nobody else's manifest can lie about it.</summary>
     public long? FindDescribedSize(RepositoryName repository, Digest digest) => reads.Read(connection => connection.Find<long?>(
         """
@@ -197,14 +193,6 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
         CatalogWrites.PutLink(connection, repository, digest);
     });
 
-    /// <summary>A stored manifest is proved to belong to the repository, and its children with it.</summary>
-    public Task AdoptManifestAsync(RepositoryName repository, string? rule, Digest manifest) => writer.WriteAsync(connection =>
-    {
-        CatalogWrites.PutRepository(connection, repository, rule);
-        CatalogWrites.PutLink(connection, repository, manifest);
-        CatalogWrites.PutChildLinks(connection, repository, manifest);
-    });
-
     /// <summary>The blob's bytes are in the store.</summary>
     /// <param name="repository">Where it was pulled; null for bytes that were found in the store, of which nobody knows where they belong.</param>
     public Task PutBlobAsync(Digest digest, long size, RepositoryName? repository, string? rule, DateTimeOffset now) => writer.WriteAsync(connection =>
@@ -292,9 +280,12 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
         {
             await deferred.FlushAsync(writer);
         }
-        catch (Exception failure) when (failure is DbException or CatalogFullException or ObjectDisposedException)
+        catch (CatalogFullException)
         {
-            // What waits still waits, for the next time.
+            // The writer has logged it; what waits still waits, for the next time.
+        }
+        catch (Exception failure) when (failure is DbException or ObjectDisposedException)
+        {
             Log.NotFlushed(log, failure);
         }
     }

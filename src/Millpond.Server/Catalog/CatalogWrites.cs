@@ -19,7 +19,7 @@ internal static class CatalogWrites
         "INSERT INTO links (repository, digest) VALUES (@repository, @digest) ON CONFLICT DO NOTHING",
         new { repository = repository.ToString(), digest = digest.ToString() });
 
-    /// <summary>Links the children that a stored manifest vouches for.</summary>
+    /// <summary>Links <see cref="ManifestDocument.LinkedChildren"/> of a stored manifest.</summary>
     public static void PutChildLinks(DbConnection connection, RepositoryName repository, Digest manifest) => connection.Execute(
         """
         INSERT INTO links (repository, digest)
@@ -105,22 +105,22 @@ internal static class CatalogWrites
             """,
             new { repository = repository.ToString(), key, content = content.ToArray(), at = checkedAt.ToUnixTimeMilliseconds() });
 
-    /// <summary>
-    /// Writes down what the manifest says of its children. A link follows from the parent's only where a registry has checked that it
-    /// holds the child: else whoever knows a digest could name it in a manifest of their own and read it through their repository.
-    /// </summary>
-    private static void PutChildren(DbConnection connection, string parent, ManifestDocument document) => connection.Execute(
-        """
-        INSERT INTO children (parent, digest, size, linked_with_parent) VALUES (@parent, @digest, @size, @linked)
-        ON CONFLICT DO NOTHING
-        """,
-        document.Manifests.Concat(document.Blobs).Select(child => new
-        {
-            parent,
-            digest = child.Digest.ToString(),
-            size = child.Size,
-            linked = document.IsKnown && !child.IsForeign ? 1 : 0,
-        }));
+    private static void PutChildren(DbConnection connection, string parent, ManifestDocument document)
+    {
+        var linked = document.LinkedChildren.Select(child => child.Digest).ToHashSet();
+        connection.Execute(
+            """
+            INSERT INTO children (parent, digest, size, linked_with_parent) VALUES (@parent, @digest, @size, @linked)
+            ON CONFLICT DO NOTHING
+            """,
+            document.Manifests.Concat(document.Blobs).Select(child => new
+            {
+                parent,
+                digest = child.Digest.ToString(),
+                size = child.Size,
+                linked = linked.Contains(child.Digest) ? 1 : 0,
+            }));
+    }
 
     private static void AddToTotal(DbConnection connection, long bytes)
     {

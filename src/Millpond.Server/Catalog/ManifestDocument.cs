@@ -19,8 +19,13 @@ public sealed record ManifestDocument(
     public const string OciIndex = "application/vnd.oci.image.index.v1+json";
     public const string OciArtifact = "application/vnd.oci.artifact.manifest.v1+json";
 
-    /// <summary>Whether this is one of the media types whose children registries check when it is pushed.</summary>
-    public bool IsKnown => KindOf(MediaType) != Kind.Unknown;
+    /// <summary>
+    /// The children that belong wherever this manifest belongs, because a registry has checked that it holds them. Of foreign layers,
+    /// the subject and the children of an unknown media type none has: whoever knows a digest could name it in a manifest of their own
+    /// and read it through their repository.
+    /// </summary>
+    public IEnumerable<Descriptor> LinkedChildren =>
+        KindOf(MediaType) == Kind.Unknown ? [] : Manifests.Concat(Blobs).Where(child => !child.IsForeign);
 
     private enum Kind
     {

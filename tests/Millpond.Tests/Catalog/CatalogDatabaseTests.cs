@@ -30,7 +30,7 @@ public sealed class CatalogDatabaseTests
         Assert.Null(catalog.Database.FindTag(Repository("quay/a"), "V1"));
         Assert.Null(catalog.Database.FindManifest(DigestOf("other")));
         Assert.Null(catalog.Database.FindBlob(DigestOf("layer")));
-        Assert.Null(catalog.Database.FindDescribedSize(DigestOf("other")));
+        Assert.Null(catalog.Database.FindDescribedSize(Repository("quay/a"), DigestOf("other")));
         Assert.Null(catalog.Database.FindList(Repository("quay/a"), "tags"));
         Assert.Empty(catalog.Database.ListTags(Repository("quay/b"), null, 10));
     }
@@ -49,14 +49,15 @@ public sealed class CatalogDatabaseTests
     }
 
     [Fact]
-    public async Task A_stored_manifest_is_adopted_with_its_children()
+    public async Task A_stored_manifest_is_put_into_another_repository_with_its_children()
     {
         await using var catalog = new TemporaryCatalog();
-        var digest = await catalog.PutImageAsync("quay/a", "v1", "one", "layer");
+        var (row, document) = Image("one", "layer");
+        await catalog.Database.PutManifestAsync(Repository("quay/a"), "quay", row, document, "v1", TagOrigin.Pulled, catalog.Now);
 
-        await catalog.Database.AdoptManifestAsync(Repository("k8s/b"), "k8s", digest);
+        await catalog.Database.PutManifestAsync(Repository("k8s/b"), "k8s", row, document, null, TagOrigin.Pulled, catalog.Now);
 
-        Assert.True(catalog.Database.IsLinked(Repository("k8s/b"), digest));
+        Assert.True(catalog.Database.IsLinked(Repository("k8s/b"), row.Digest));
         Assert.True(catalog.Database.IsLinked(Repository("k8s/b"), DigestOf("layer")));
         Assert.Equal([Repository("k8s/b"), Repository("quay/a")], catalog.Database.ListRepositories(null, 10));
     }

@@ -92,6 +92,7 @@ public sealed class ManifestDocumentTests
             ManifestDocument.DockerManifest)!;
 
         Assert.Equal([true, false, true, true], document.Blobs.Select(layer => layer.IsForeign));
+        Assert.Equal(DigestOf("no urls"), Assert.Single(document.LinkedChildren).Digest);
     }
 
     [Fact]
@@ -108,7 +109,7 @@ public sealed class ManifestDocumentTests
         Assert.Equal([DigestOf("config"), DigestOf("thing")], document.Blobs.Select(blob => blob.Digest));
         Assert.Equal(DigestOf("part"), Assert.Single(document.Manifests).Digest);
         Assert.Equal(DigestOf("subject"), document.Subject!.Digest);
-        Assert.False(document.IsKnown);
+        Assert.Empty(document.LinkedChildren);
     }
 
     [Fact]
