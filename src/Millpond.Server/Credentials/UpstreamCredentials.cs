@@ -80,7 +80,7 @@ public sealed class UpstreamCredentials
         {
             // Opened once: between a look at its size and the reading the file may be another.
             using var handle = File.OpenHandle(path);
-            var content = new byte[MaxFileBytes + 1];
+            var content = new byte[Math.Min(RandomAccess.GetLength(handle), MaxFileBytes) + 1];
             var length = 0;
             while (length < content.Length && RandomAccess.Read(handle, content.AsSpan(length), length) is > 0 and var read)
             {

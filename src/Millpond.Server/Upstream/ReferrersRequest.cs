@@ -28,13 +28,13 @@ internal sealed class ReferrersRequest(UpstreamClient client, RepositoryName rep
             if (!result.IsFound)
             {
                 return result.Outcome == UpstreamOutcome.NotFound && page == 0
-                    ? await GetFallbackAsync(cancellationToken)
+                    ? await GetFallbackAsync(deadline, cancellationToken)
                     : result.As<ReferrersBody>();
             }
 
             if (result.Value.Content is not { } content)
             {
-                return await GetFallbackAsync(cancellationToken);
+                return await GetFallbackAsync(deadline, cancellationToken);
             }
 
             pages.Add(content);
@@ -73,12 +73,12 @@ internal sealed class ReferrersRequest(UpstreamClient client, RepositoryName rep
     }
 
     /// <summary>The tag that stands in for the API, by the distribution spec's scheme.</summary>
-    private async Task<UpstreamResult<ReferrersBody>> GetFallbackAsync(CancellationToken cancellationToken)
+    private async Task<UpstreamResult<ReferrersBody>> GetFallbackAsync(CancellationTokenSource deadline, CancellationToken cancellationToken)
     {
         const int MaxEncoded = 64;
         var hex = subject.Hex;
         var tag = $"{subject.Algorithm}-{(hex.Length > MaxEncoded ? hex[..MaxEncoded] : hex)}";
-        var result = await client.GetManifestAsync(repository, tag, cancellationToken);
+        var result = await client.GetManifestAsync(repository, tag, deadline, cancellationToken);
         return result switch
         {
             { IsFound: true } when IsIndex(result.Value.Content) =>

@@ -13,7 +13,7 @@ namespace Millpond.Server.Upstream;
 /// The registry client of one rule. Every status and every fault of the network is a result; only the caller's own cancellation is
 /// thrown. Nothing is tried again here but what a renewed token or a fresh redirect can mend.
 /// </summary>
-public sealed partial class UpstreamClient : IDisposable
+public sealed class UpstreamClient : IDisposable
 {
     /// <summary>What this program calls itself to upstreams.</summary>
     public static string UserAgent { get; } =
@@ -25,7 +25,7 @@ public sealed partial class UpstreamClient : IDisposable
     private readonly PullThroughRule rule;
     private readonly UpstreamCredentials credentials;
     private readonly TimeProvider time;
-    private readonly ILogger<UpstreamClient> log;
+    private readonly FailureLog failures;
     private readonly CancellationTokenSource lifetime = new();
     private readonly TokenService tokenService;
     private readonly HttpMessageInvoker following;
@@ -43,7 +43,7 @@ public sealed partial class UpstreamClient : IDisposable
         this.rule = rule;
         this.credentials = credentials;
         this.time = time;
-        this.log = log;
+        failures = new FailureLog(rule, time, log);
         var proxy = new UpstreamProxy(rule, environment);
 
         // Realms that the configuration names may be private; connections to them are kept apart, so that no redirect can use them.
@@ -65,12 +65,12 @@ public sealed partial class UpstreamClient : IDisposable
             (response, exchange, _) => Task.FromResult(ManifestAnswer.ReadHead(response, reference, exchange.WaitingFor)),
             cancellationToken);
 
-    public Task<UpstreamResult<ManifestBody>> GetManifestAsync(
-        RepositoryName upstreamRepository, string reference, CancellationToken cancellationToken) =>
-        AskAsync(
-            new Question(HttpMethod.Get, ManifestPath(upstreamRepository, reference), upstreamRepository) { Accept = ManifestAnswer.Accept },
-            (response, exchange, token) => ManifestAnswer.ReadBodyAsync(response, reference, exchange.WaitingFor, token),
-            cancellationToken);
+    public async Task<UpstreamResult<ManifestBody>> GetManifestAsync(
+        RepositoryName upstreamRepository, string reference, CancellationToken cancellationToken)
+    {
+        using var deadline = StartDeadline();
+        return await GetManifestAsync(upstreamRepository, reference, deadline, cancellationToken);
+    }
 
     /// <summary>Whether a blob is there, and how long: a closed range of one byte, because some registries refuse a HEAD.</summary>
     public Task<UpstreamResult<BlobProbe>> ProbeBlobAsync(RepositoryName upstreamRepository, Digest digest, CancellationToken cancellationToken) =>
@@ -101,15 +101,12 @@ public sealed partial class UpstreamClient : IDisposable
         new ReferrersRequest(this, upstreamRepository, subject).SendAsync(cancellationToken);
 
     /// <summary>Whether the upstream is there: any answer below 500 is.</summary>
-    public async Task<UpstreamResult<object>> PingAsync(CancellationToken cancellationToken)
-    {
-        var result = await AskAsync(
+    public Task<UpstreamResult<object>> PingAsync(CancellationToken cancellationToken) =>
+        AskAsync(
             new Question(HttpMethod.Get, "/v2/", null) { FollowsRedirects = false, ConnectWithin = CheckConnect },
             static (_, _, _) => Task.FromResult(new object()),
             cancellationToken,
             static status => (int)status < 500);
-        return result;
-    }
 
     /// <inheritdoc/>
     public void Dispose()
@@ -121,7 +118,15 @@ public sealed partial class UpstreamClient : IDisposable
         lifetime.Dispose();
     }
 
-    internal static string ManifestPath(RepositoryName repository, string reference) => Tag.IsValid(reference) || Digest.TryParse(reference, out _)
+    internal Task<UpstreamResult<ManifestBody>> GetManifestAsync(
+        RepositoryName upstreamRepository, string reference, CancellationTokenSource deadline, CancellationToken cancellationToken) =>
+        AskAsync(
+            new Question(HttpMethod.Get, ManifestPath(upstreamRepository, reference), upstreamRepository) { Accept = ManifestAnswer.Accept },
+            (response, exchange, token) => ManifestAnswer.ReadBodyAsync(response, reference, exchange.WaitingFor, token),
+            deadline,
+            cancellationToken);
+
+    private static string ManifestPath(RepositoryName repository, string reference) => Tag.IsValid(reference) || Digest.TryParse(reference, out _)
         ? $"/v2/{repository}/manifests/{reference}"
         : throw new ArgumentException("A reference is a tag or a digest.", nameof(reference));
 
@@ -170,7 +175,7 @@ public sealed partial class UpstreamClient : IDisposable
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested && FailureOf(e, exchange, deadline.IsCancellationRequested) is { } failure)
         {
-            Log.Failed(log, rule.Prefix, question.Path, failure.Outcome, failure.Message);
+            failures.Write(question.Path, failure);
             return new UpstreamResult<T>(failure.Outcome, null, failure.Message, failure.RetryAfter, exchange.RateLimit);
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested)
@@ -193,10 +198,4 @@ public sealed partial class UpstreamClient : IDisposable
         exception is OperationCanceledException && deadlinePassed
             ? new(UpstreamOutcome.Timeout, $"{exchange.WaitingFor} did not answer within {Words.Of(rule.Timeouts.FirstByte)} (timeouts.firstByte)")
             : NetworkFailures.Of(exception, exchange.WaitingFor);
-
-    private static partial class Log
-    {
-        [LoggerMessage(1, LogLevel.Debug, "Rule {Rule}: {Path} gave {Outcome}: {Reason}")]
-        public static partial void Failed(ILogger logger, string rule, string path, UpstreamOutcome outcome, string reason);
-    }
 }

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Time.Testing;
 using Millpond.Images;
+using Millpond.Server.Configuration;
 using Millpond.Server.Upstream;
 using Millpond.Server.Upstream.Transport;
 
@@ -65,6 +66,33 @@ public sealed class TimeoutTests
         time.Advance(TimeSpan.FromSeconds(30));
 
         Assert.Equal(UpstreamOutcome.Timeout, (await pending).Outcome);
+    }
+
+    [Fact]
+    public async Task A_status_counts_though_its_words_do_not_come()
+    {
+        var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var registry = await TestServer.StartAsync(async context =>
+        {
+            context.Response.StatusCode = 429;
+            context.Response.Headers.RetryAfter = "5";
+            await context.Response.WriteAsync("{");
+            await context.Response.Body.FlushAsync();
+            await Silence(begun)(context);
+        });
+        var patient = new UpstreamTimeouts() with { FirstByte = TimeSpan.FromDays(40) };
+        using var client = TestClients.Client(TestClients.Rule(registry.Url) with { Timeouts = patient }, time);
+
+        var pending = client.GetManifestAsync(TestClients.Repository, "latest", CancellationToken.None);
+        await begun.Task;
+        while (!pending.IsCompleted)
+        {
+            // The client may not have begun to read yet.
+            time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Yield();
+        }
+
+        Assert.Equal((UpstreamOutcome.Throttled, TimeSpan.FromSeconds(5)), ((await pending).Outcome, (await pending).RetryAfter!.Value));
     }
 
     [Fact]

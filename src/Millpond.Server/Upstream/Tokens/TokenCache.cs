@@ -24,6 +24,8 @@ internal sealed class TokenCache(
 
     private readonly ConcurrentDictionary<TokenKey, Lazy<Task<Token>>> tokens = new();
 
+    public int Count => tokens.Count;
+
     public async ValueTask<Token> GetAsync(TokenKey key, UpstreamCredential? credential, CancellationToken cancellationToken)
     {
         while (true)

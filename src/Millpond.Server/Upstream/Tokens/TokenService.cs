@@ -54,7 +54,7 @@ internal sealed class TokenService(PullThroughRule rule, HttpMessageHandler sock
 
     private static HttpRequestMessage Request(TokenKey key, UpstreamCredential? credential)
     {
-        var query = new StringBuilder(key.Realm.Query);
+        var query = new StringBuilder(OwnQuery(key.Realm));
         Append("service", key.Service);
         Append("scope", key.Scope);
         Append("account", credential?.Username);
@@ -73,10 +73,14 @@ internal sealed class TokenService(PullThroughRule rule, HttpMessageHandler sock
         {
             if (value is not null)
             {
-                query.Append(query.Length <= 1 ? "" : "&").Append(name).Append('=').Append(Uri.EscapeDataString(value));
+                query.Append(query.Length == 0 ? "" : "&").Append(name).Append('=').Append(Uri.EscapeDataString(value));
             }
         }
     }
+
+    // What a realm says beside our own parameters; a wider scope in it is not ours to ask for.
+    private static string OwnQuery(Uri realm) => string.Join('&', realm.Query.TrimStart('?').Split('&').Where(pair =>
+        pair.Length > 0 && Uri.UnescapeDataString(pair.Split('=')[0]) is not ("scope" or "service" or "account")));
 
     public static AuthenticationHeaderValue BasicOf(UpstreamCredential credential) =>
         new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{credential.Username}:{credential.AccessToken}")));

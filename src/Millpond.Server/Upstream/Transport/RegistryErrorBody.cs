@@ -8,7 +8,7 @@ internal sealed record RegistryErrorBody(string Code, string Message)
     private const int MaxBytes = 16 * 1024;
     private const int MaxQuote = 200;
 
-    /// <summary>The error in a response's body; null where there is none to be understood.</summary>
+    /// <summary>The error in a response's body; null where there is none to be understood, or it does not come in time.</summary>
     public static async Task<RegistryErrorBody?> ReadAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
         try
@@ -26,7 +26,7 @@ internal sealed record RegistryErrorBody(string Code, string Message)
 
             return new RegistryErrorBody(Text(errors[0], "code"), Text(errors[0], "message"));
         }
-        catch (Exception e) when (e is JsonException or IOException or HttpRequestException)
+        catch (Exception e) when (e is JsonException or IOException or HttpRequestException or OperationCanceledException)
         {
             // The status alone says enough.
             return null;

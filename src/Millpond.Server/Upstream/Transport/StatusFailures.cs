@@ -6,10 +6,15 @@ namespace Millpond.Server.Upstream.Transport;
 /// <summary>What a status that is no success says of whom.</summary>
 internal static class StatusFailures
 {
+    // The status says enough; its words may not hold it up for long.
+    private static readonly TimeSpan WordsWithin = TimeSpan.FromSeconds(2);
+
     public static async Task<UpstreamException> OfAsync(
         HttpResponseMessage response, Exchange exchange, PullThroughRule rule, TimeProvider time, CancellationToken cancellationToken)
     {
-        var error = await RegistryErrorBody.ReadAsync(response, cancellationToken);
+        using var patience = new CancellationTokenSource(WordsWithin, time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
+        var error = await RegistryErrorBody.ReadAsync(response, both.Token);
         var status = (int)response.StatusCode;
         var said = error is null || error.ToString().Length == 0 ? "" : $" ({exchange.Redact(error.ToString())})";
         var reason = string.Create(CultureInfo.InvariantCulture, $"{exchange.WaitingFor} answered {status}{said}");

@@ -10,6 +10,9 @@ internal sealed class UpstreamSockets : HttpMessageHandler
     // Long enough to reuse connections within a pull, short enough to follow a registry's DNS.
     private static readonly TimeSpan ConnectionLifetime = TimeSpan.FromMinutes(5);
 
+    // Beyond any timeouts.firstByte of sense: the request has long given up by then.
+    private static readonly TimeSpan LongestHandshake = TimeSpan.FromMinutes(2);
+
     private readonly Lock replacing = new();
     private readonly PullThroughRule rule;
     private readonly AddressRules addressRules;
@@ -75,7 +78,7 @@ internal sealed class UpstreamSockets : HttpMessageHandler
         SslOptions = UpstreamTrust.Options(rule),
         ConnectCallback = connector.ConnectAsync,
         // A request that gives up leaves its connection in the making; this ends one that is stuck in the TLS handshake.
-        ConnectTimeout = rule.Timeouts.Connect + rule.Timeouts.FirstByte,
+        ConnectTimeout = TimeSpan.FromTicks(Math.Min(rule.Timeouts.Connect.Ticks, TimeSpan.TicksPerDay)) + LongestHandshake,
         ActivityHeadersPropagator = null,
     };
 

@@ -73,14 +73,14 @@ public sealed class TokenRealmTests
     {
         await using var sso = await TestServer.StartAsync(context => Microsoft.AspNetCore.Http.HttpResponseWritingExtensions.WriteAsync(context.Response, """{"token":"t"}"""));
         await using var registry = await TokenRegistry.StartAsync();
-        registry.Realm = $"{sso.Url}token?realm=corp";
+        registry.Realm = $"{sso.Url}token?realm=corp&scope=registry:catalog:*&s%63ope=x";
         using var client = TestClients.Client(registry.Rule with { Credential = TestClients.FromEnvironment, TokenRealms = [new Uri(sso.Url, "/token")] });
 
         var result = await client.HeadManifestAsync(TestClients.Repository, "latest", CancellationToken.None);
 
         Assert.Equal(UpstreamOutcome.Found, result.Outcome);
         var request = Assert.Single(sso.Requests);
-        Assert.StartsWith("/token?realm=corp&service=the%20registry&scope=", request.Target, StringComparison.Ordinal);
+        Assert.Equal("/token?realm=corp&service=the%20registry&scope=repository%3Ateam%2Fapp%3Apull&account=robot", request.Target);
         Assert.StartsWith("Basic ", request["Authorization"], StringComparison.Ordinal);
     }
 
