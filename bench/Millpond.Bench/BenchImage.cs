@@ -5,7 +5,7 @@ using System.Text;
 namespace Millpond.Bench;
 
 /// <summary>One image as the files of a static registry: <c>/v2/demo/image/…</c>.</summary>
-internal sealed record BenchImage(string Root, string ManifestDigest, BenchBlob Big, BenchBlob Shared)
+internal sealed record BenchImage(string Root, string ManifestDigest, BenchBlob Big, BenchBlob Shared, BenchBlob Small)
 {
     public const string Repository = "demo/image";
     public const string ManifestType = "application/vnd.oci.image.manifest.v1+json";
@@ -17,17 +17,18 @@ internal sealed record BenchImage(string Root, string ManifestDigest, BenchBlob 
         Directory.CreateDirectory(Path.Join(folder, "blobs"));
         var big = WriteBlob(folder, seed: 1, options.BlobSize);
         var shared = WriteBlob(folder, seed: 2, options.SharedBlobSize);
+        var small = WriteBlob(folder, seed: 4, options.SmallBlobSize);
         var config = WriteBlob(folder, seed: 3, 1500);
         var manifest = $$"""
             {"schemaVersion":2,"mediaType":"{{ManifestType}}","config":{{Descriptor("config.v1+json", config)}},
-            "layers":[{{Descriptor("layer.v1.tar", big)}},{{Descriptor("layer.v1.tar", shared)}}],
+            "layers":[{{Descriptor("layer.v1.tar", big)}},{{Descriptor("layer.v1.tar", shared)}},{{Descriptor("layer.v1.tar", small)}}],
             "annotations":{"org.opencontainers.image.description":"{{new string('x', 1200)}}" } }
             """;
         var content = Encoding.UTF8.GetBytes(manifest);
         var digest = $"sha256:{Convert.ToHexStringLower(SHA256.HashData(content))}";
         File.WriteAllBytes(Path.Join(folder, "manifests", "1"), content);
         File.WriteAllBytes(Path.Join(folder, "manifests", digest), content);
-        return new BenchImage(root, digest, big, shared);
+        return new BenchImage(root, digest, big, shared, small);
     }
 
     private static string Descriptor(string type, BenchBlob blob) =>

@@ -13,6 +13,9 @@ internal sealed record BenchOptions
     /// <summary>The blob that many cold clients pull at once.</summary>
     public long SharedBlobSize { get; init; } = 256L << 20;
 
+    /// <summary>The blob that a fresh server pulls before it is measured.</summary>
+    public long SmallBlobSize { get; init; } = 64L << 20;
+
     /// <summary>Bytes per second and connection of the paced upstream.</summary>
     public long Pace { get; init; } = 250_000_000;
 
@@ -35,7 +38,7 @@ internal sealed record BenchOptions
         {
             options = arguments[at] switch
             {
-                "--quick" => options with { BlobSize = 128L << 20, SharedBlobSize = 32L << 20, Rounds = 1, ManifestSeconds = 2 },
+                "--quick" => options with { BlobSize = 128L << 20, SharedBlobSize = 32L << 20, SmallBlobSize = 16L << 20, Rounds = 1, ManifestSeconds = 2 },
                 "--millpond" => options with { Millpond = Value(arguments, ref at) },
                 "--rounds" => options with { Rounds = int.Parse(Value(arguments, ref at), CultureInfo.InvariantCulture) },
                 "--only" => options with { Only = Value(arguments, ref at).Split(',') },

@@ -42,7 +42,7 @@ internal sealed class Cold(BenchOptions options, BenchImage image, Origin origin
         }
     }
 
-    /// <summary>A contender that has served one manifest, and nothing of the blobs: what is measured is the pull, not the start of a runtime.</summary>
+    /// <summary>A contender that has the manifest and one small blob, nothing of the others: what is measured is a pull, not the start of a runtime.</summary>
     private async Task WithEmptyAsync(string folder, Contender contender, Func<ServerProcess, Task> measure)
     {
         var own = Directory.CreateDirectory(Path.Join(folder, $"{contender.Name.Replace(' ', '-')}-cold")).FullName;
@@ -50,6 +50,7 @@ internal sealed class Cold(BenchOptions options, BenchImage image, Origin origin
         {
             using var server = await contender.StartAsync(own, origin.Paced);
             await Download.GetAsync(server.Address, contender.ManifestPath, CancellationToken.None);
+            await Download.GetAsync(server.Address, contender.BlobPath(image.Small), CancellationToken.None);
             await measure(server);
         }
         finally
