@@ -24,11 +24,29 @@ internal abstract class PlainClient(string program) : ImageClient
 
 internal sealed class Skopeo() : PlainClient("skopeo")
 {
+    private string? mirrorLocation;
+
+    /// <summary>Sends an upstream's images to a mirror, as podman and CRI-O do; without this the registry is asked itself.</summary>
+    public Skopeo WithMirror(string location)
+    {
+        mirrorLocation = location;
+        return this;
+    }
+
     public override async Task<string> PullAsync(string registry, RealImage image)
     {
         var target = FolderFor(image);
-        var answer = await Program.RunAsync(
-            "copy", "-q", "--all", "--preserve-digests", "--src-tls-verify=false", $"docker://{registry}/{image}", $"dir:{target}");
+        await File.WriteAllTextAsync(Program.File("registries.conf"), mirrorLocation is null ? "" : $"""
+            [[registry]]
+            location = "{registry}"
+            [[registry.mirror]]
+            location = "{mirrorLocation}"
+            insecure = true
+            """);
+        // Said on the command line, it would overrule what the file says of the mirror.
+        string[] insecure = mirrorLocation is null ? ["--src-tls-verify=false"] : [];
+        string[] copy = ["copy", "-q", "--all", "--preserve-digests", .. insecure, $"docker://{registry}/{image}", $"dir:{target}"];
+        var answer = await Program.RunAsync(["--registries-conf", Program.File("registries.conf"), .. copy]);
         answer.ShouldSucceed();
         return $"sha256:{Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(Program.File($"{target}/manifest.json"))))}";
     }
