@@ -5,6 +5,8 @@ using Millpond.Cli;
 var root = new RootCommand("A pull-through cache for container images.")
 {
     ServeCommand.Create(),
+    MirrorCommand.Create(),
+    LocalsCommand.Create(),
 };
 
 // Signals are handled by the verbs: the parser's own handling would end a stop in good order after two seconds.

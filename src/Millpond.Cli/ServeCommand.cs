@@ -1,4 +1,3 @@
-using System.Collections;
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using Millpond.Server;
@@ -39,7 +38,7 @@ internal static class ServeCommand
 
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
     {
-        var result = ConfigurationReader.Read(arguments.GetValue(Config)?.FullName, Environment(), Flags(arguments));
+        var result = ConfigurationReader.Read(arguments.GetValue(Config)?.FullName, ProcessEnvironment.Read(), Flags(arguments));
         if (result.Configuration is not { } configuration)
         {
             await Console.Error.WriteLineAsync(result.Describe());
@@ -88,8 +87,4 @@ internal static class ServeCommand
         flags.AddRange((arguments.GetValue(Upstream) ?? []).Select(rule => new FlagValue("--upstream", rule)));
         return flags;
     }
-
-    private static Dictionary<string, string> Environment() => System.Environment.GetEnvironmentVariables()
-        .Cast<DictionaryEntry>()
-        .ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value ?? "", StringComparer.Ordinal);
 }

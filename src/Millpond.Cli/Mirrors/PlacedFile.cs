@@ -1,0 +1,186 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+
+namespace Millpond.Cli.Mirrors;
+
+/// <summary>What became of a file.</summary>
+internal enum Placement
+{
+    Written,
+    Unchanged,
+    PutBack,
+    TakenOut,
+    NothingToDo,
+
+    /// <summary>Someone has changed the file since it was written: left alone.</summary>
+    ChangedSince,
+}
+
+/// <summary>
+/// A file of another program that is written so that it can be put back, byte for byte. What was there before is kept beside it in
+/// <c>FILE.millpond</c>, with the digest of what was written, by which later changes of others are noticed.
+/// </summary>
+internal sealed class PlacedFile(string path)
+{
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    /// <summary>What is added to the file's name for the record.</summary>
+    public const string RecordSuffix = ".millpond";
+
+    /// <summary>Found out before any file is written, so that of several files in a new folder each knows that it is new.</summary>
+    private readonly string[] missingFolders = MissingFolders(FolderOf(path));
+
+    private string RecordPath => path + RecordSuffix;
+
+    /// <summary>What the file held before it was first written; null where there was none.</summary>
+    public string? Before => ReadRecord() switch
+    {
+        { Before: { } before } => Decode(before),
+        { } => null,
+        _ => ReadIfAny() is { } now ? Decode(now) : null,
+    };
+
+    /// <summary>What the file holds now.</summary>
+    public string? Now => ReadIfAny() is { } now ? Decode(now) : null;
+
+    public string Path => path;
+
+    /// <summary>How many folders were made for it.</summary>
+    public int FoldersMade => ReadRecord()?.Folders.Length ?? 0;
+
+    /// <summary>The cache's origin that was last written.</summary>
+    public string? Origin => ReadRecord()?.Origin;
+
+    /// <summary>Whether the file is there and neither what was written nor, after a run that was cut short, what was there before.</summary>
+    public bool IsChangedSince => ReadRecord() is { } record && ReadIfAny() is { } now && record.Written != Hash(now)
+        && !(record.Before is { } before && before.AsSpan().SequenceEqual(now));
+
+    /// <summary>Writes the file, once it is known what to put back.</summary>
+    public Placement Write(string content, string origin, bool force)
+    {
+        var record = ReadRecord();
+        if (IsChangedSince && !TrySetAside(force))
+        {
+            return Placement.ChangedSince;
+        }
+
+        var bytes = Encoding.UTF8.GetBytes(content);
+        if (record is not null && ReadIfAny() is { } now && now.AsSpan().SequenceEqual(bytes))
+        {
+            return Placement.Unchanged;
+        }
+
+        var folders = record?.Folders ?? missingFolders;
+        Directory.CreateDirectory(FolderOf(path));
+        record = new Record(record is null ? ReadIfAny() : record.Before, Hash(bytes), origin, folders);
+        // First what is needed to put it back, then the change.
+        Replace(RecordPath, JsonSerializer.SerializeToUtf8Bytes(record), OwnerOnly);
+        Replace(path, bytes, ModeOf(path));
+        return Placement.Written;
+    }
+
+    /// <summary>Puts back what was there before, or nothing where nothing was.</summary>
+    /// <param name="force">Also where the file was changed since; the changed one is kept as <c>FILE.changed</c>.</param>
+    public Placement Remove(bool force)
+    {
+        if (ReadRecord() is not { } record)
+        {
+            return Placement.NothingToDo;
+        }
+
+        return !IsChangedSince || TrySetAside(force) ? PutBack(record.Before, record) : Placement.ChangedSince;
+    }
+
+    /// <summary>Replaces a file that was changed since by what it is without the cache, and forgets it.</summary>
+    public Placement TakeOut(string remaining)
+    {
+        Replace(path, Encoding.UTF8.GetBytes(remaining), ModeOf(path));
+        File.Delete(RecordPath);
+        return Placement.TakenOut;
+    }
+
+    private static string Decode(byte[] bytes) => new StreamReader(new MemoryStream(bytes)).ReadToEnd();
+
+    private static string Hash(byte[] bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
+
+    private static UnixFileMode? ModeOf(string file) => OperatingSystem.IsWindows() || !File.Exists(file) ? null : File.GetUnixFileMode(file);
+
+    private static void Replace(string file, byte[] content, UnixFileMode? mode)
+    {
+        var beside = file + ".new";
+        File.Delete(beside);
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (mode is { } wanted && !OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = wanted & OwnerOnly;
+        }
+
+        using (var stream = new FileStream(beside, options))
+        {
+            stream.Write(content);
+            stream.Flush(flushToDisk: true);
+        }
+
+        if (mode is { } final && !OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(beside, final);
+        }
+
+        File.Move(beside, file, overwrite: true);
+    }
+
+    private bool TrySetAside(bool force)
+    {
+        if (force)
+        {
+            File.Copy(path, path + ".changed", overwrite: true);
+        }
+
+        return force;
+    }
+
+    private Placement PutBack(byte[]? before, Record record)
+    {
+        if (before is not null)
+        {
+            Replace(path, before, ModeOf(path));
+        }
+        else
+        {
+            File.Delete(path);
+        }
+
+        File.Delete(RecordPath);
+        // Innermost first, and only while they are empty.
+        foreach (var folder in record.Folders.Where(folder => Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any()))
+        {
+            Directory.Delete(folder);
+        }
+
+        return Placement.PutBack;
+    }
+
+    private static string FolderOf(string file) => System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(file)) ?? "/";
+
+    private static string[] MissingFolders(string folder)
+    {
+        List<string> missing = [];
+        for (; !Directory.Exists(folder); folder = System.IO.Path.GetDirectoryName(folder) ?? "/")
+        {
+            missing.Add(folder);
+        }
+
+        return [.. missing];
+    }
+
+    private byte[]? ReadIfAny() => File.Exists(path) ? File.ReadAllBytes(path) : null;
+
+    private Record? ReadRecord() => File.Exists(RecordPath) ? JsonSerializer.Deserialize<Record>(File.ReadAllBytes(RecordPath)) : null;
+
+    /// <param name="Before">What the file held; null where there was none.</param>
+    /// <param name="Written">The digest of what was written.</param>
+    /// <param name="Origin">The cache that was written into it.</param>
+    /// <param name="Folders">The folders that were made for it, innermost first.</param>
+    private sealed record Record(byte[]? Before, string Written, string Origin, string[] Folders);
+}
