@@ -1,4 +1,5 @@
 using Millpond.Cli;
+using Millpond.Tests.Fixtures;
 
 namespace Millpond.Tests.Cli;
 
@@ -7,9 +8,12 @@ public sealed class MirrorCommandTests : IDisposable
 {
     private const string Server = "http://cache.corp.example:5000";
 
-    private readonly string root = Directory.CreateTempSubdirectory("millpond-mirror-").FullName;
+    private readonly TemporaryFolder folder = new();
+    private readonly string root;
 
-    public void Dispose() => Directory.Delete(root, recursive: true);
+    public MirrorCommandTests() => root = folder.Path;
+
+    public void Dispose() => folder.Dispose();
 
     public static TheoryData<string, string, string, string> Formats => new()
     {

@@ -1,4 +1,5 @@
 using Millpond.Images;
+using Millpond.Tests.Architecture;
 
 namespace Millpond.Tests.Images;
 
@@ -10,7 +11,7 @@ public sealed class RewriteCorpusTests
     [Fact]
     public void Every_reference_of_the_corpus_comes_out_as_expected()
     {
-        var file = Path.Join(Root(), "../shared/corpus/EXPECTED.tsv");
+        var file = Path.Join(SourceTree.Top, "../shared/corpus/EXPECTED.tsv");
         if (!File.Exists(file))
         {
             Assert.Skip("The rewriting corpus is not beside this repository.");
@@ -19,17 +20,6 @@ public sealed class RewriteCorpusTests
         var rows = File.ReadLines(file).Skip(1).Select(line => line.Split('\t')).ToArray();
         Assert.NotEmpty(rows);
         Assert.Multiple([.. rows.Select(row => (Action)(() => Check(row)))]);
-    }
-
-    private static string Root()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Join(folder, "Millpond.slnx")))
-        {
-            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("The tests run outside the repository.");
-        }
-
-        return folder;
     }
 
     private void Check(string[] row)
