@@ -82,8 +82,8 @@ public sealed class MillpondHost : IAsyncDisposable
         SendAsync(method, $"/v2/{repository}/manifests/{reference}", cacheControl, range: null);
 
     /// <summary>Returns at the headers; the caller reads the body.</summary>
-    public Task<HttpResponseMessage> BlobAsync(string repository, Digest digest, string? range = null, HttpMethod? method = null) =>
-        SendAsync(method, $"/v2/{repository}/blobs/{digest}", cacheControl: null, range);
+    public Task<HttpResponseMessage> BlobAsync(string repository, Digest digest, string? range = null, HttpMethod? method = null, string? cacheControl = null) =>
+        SendAsync(method, $"/v2/{repository}/blobs/{digest}", cacheControl, range);
 
     /// <summary>Pulls as a container runtime does, down to every blob of every child, and checks each digest.</summary>
     public async Task PullAsync(string repository, TestImage image, string? tag = null)
