@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Time.Testing;
@@ -225,7 +226,10 @@ public sealed class FakeUpstreamTests
     {
         await using var upstream = await FakeUpstream.StartAsync();
         upstream.GoDown();
-        await Assert.ThrowsAsync<HttpRequestException>(() => Http.GetAsync(new Uri(upstream.Address, "/v2/")));
+
+        // A connection that is reset as soon as it was accepted may also surface as the socket's own exception.
+        var broken = await Assert.ThrowsAnyAsync<Exception>(() => Http.GetAsync(new Uri(upstream.Address, "/v2/")));
+        Assert.True(broken is HttpRequestException or SocketException, broken.ToString());
         upstream.AssertNoRequests();
         upstream.ComeBack();
         Assert.Equal("{}", await Http.GetStringAsync(new Uri(upstream.Address, "/v2/")));
