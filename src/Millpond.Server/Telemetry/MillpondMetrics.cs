@@ -15,6 +15,7 @@ public sealed class MillpondMetrics : IDisposable
     private readonly Counter<long> fills;
     private readonly Counter<long> passedThrough;
     private readonly Counter<long> evicted;
+    private readonly Counter<long> reviews;
 
     public MillpondMetrics()
     {
@@ -25,6 +26,7 @@ public sealed class MillpondMetrics : IDisposable
         fills = meter.CreateCounter<long>("millpond.fills", description: "Fills ended, by upstream and outcome.");
         passedThrough = meter.CreateCounter<long>("millpond.fills.passed_through", description: "Pulls passed through without storing, because the disk is full.");
         evicted = meter.CreateCounter<long>("millpond.evicted.bytes", "By", "Bytes evicted for room on the disk.");
+        reviews = meter.CreateCounter<long>("millpond.reviews", description: "Admission reviews, by result.");
     }
 
     /// <param name="kind">manifest, blob, tags or referrers.</param>
@@ -44,6 +46,9 @@ public sealed class MillpondMetrics : IDisposable
     public void PassedThrough(string upstream) => passedThrough.Add(1, new KeyValuePair<string, object?>("upstream", upstream));
 
     public void Evicted(long count) => evicted.Add(count);
+
+    /// <param name="result">rewritten, unchanged, or why nothing was looked at.</param>
+    public void Review(string result) => reviews.Add(1, new KeyValuePair<string, object?>("result", result));
 
     /// <summary>A gauge read when metrics are scraped.</summary>
     public void Observe(string name, string? unit, string description, Func<IEnumerable<Measurement<long>>> read) =>
