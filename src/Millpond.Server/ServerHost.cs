@@ -1,9 +1,6 @@
 using System.Collections.Immutable;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Millpond.Server.Cache;
 using Millpond.Server.Catalog;
@@ -23,20 +20,40 @@ public sealed partial class ServerHost : IAsyncDisposable
 {
     private readonly ServerConfiguration configuration;
     private readonly TimeProvider time;
+    private readonly OwnedParts parts;
     private readonly WebApplication app;
-    private readonly CacheServices cache;
     private readonly Listeners listeners;
-    private readonly Stack<object> owned;
+    private readonly CacheServices cache;
     private int stopped;
 
-    private ServerHost(ServerConfiguration configuration, TimeProvider time, WebApplication app, CacheServices cache, Listeners listeners, Stack<object> owned)
+    private ServerHost(
+        ServerConfiguration configuration, TimeProvider time, OwnedParts parts, Action<ILoggingBuilder>? logging, Stream? accessLog)
     {
         this.configuration = configuration;
         this.time = time;
-        this.app = app;
-        this.cache = cache;
-        this.listeners = listeners;
-        this.owned = owned;
+        this.parts = parts;
+
+        var data = parts.Add(DataFolder.Open(configuration.Data));
+        listeners = new Listeners(configuration);
+        app = parts.Add(WebServer.Build(configuration, listeners, time, logging));
+        var logs = app.Services.GetRequiredService<ILoggerFactory>();
+        listeners.Certificate = configuration.Tls is { } tls ? parts.Add(CertificateReloader.Open(tls, time, logs.CreateLogger<CertificateReloader>())) : null;
+
+        var metrics = parts.Add(new MillpondMetrics());
+        var catalog = parts.Add(CatalogDatabase.Open(data.CatalogPath, time, logs.CreateLogger<CatalogDatabase>()));
+        var store = BlobStore.Open(data, configuration.Storage);
+        var rules = new PullThroughRules(configuration);
+        var credentials = new UpstreamCredentials();
+        cache = parts.Add(new CacheServices(configuration, rules, Connect, store, catalog, time, metrics, logs));
+        var registry = new RegistryEndpoints(configuration, rules, cache.PullThrough, catalog, time, metrics);
+
+        var scrape = parts.Add(new MetricsScrape(metrics));
+        var operations = new OperationsEndpoints(configuration, new Readiness(data, catalog), cache.UpstreamStates, time, scrape.Build(app.Services));
+        var access = accessLog is null ? null : parts.Add(new AccessLog(accessLog, configuration.Log.Format, time));
+        var dispatch = new RequestDispatch(registry, operations, !configuration.OperationsListen.IsEmpty, access, time, logs.CreateLogger<RequestDispatch>());
+        WebServer.Use(app, configuration, dispatch);
+
+        UpstreamClient Connect(PullThroughRule rule) => new(rule, credentials, time, logs.CreateLogger<UpstreamClient>());
     }
 
     /// <summary>What the main listeners are really bound to, in the order of the configuration.</summary>
@@ -53,45 +70,24 @@ public sealed partial class ServerHost : IAsyncDisposable
     public static async Task<ServerHost> StartAsync(
         ServerConfiguration configuration, TimeProvider time, Action<ILoggingBuilder>? logging, CancellationToken cancellationToken, Stream? accessLog = null)
     {
-        var owned = new Stack<object>();
+        accessLog ??= logging is null ? Console.OpenStandardOutput() : null;
+        var parts = new OwnedParts();
         try
         {
-            var data = Own(owned, DataFolder.Open(configuration.Data));
-            var listeners = new Listeners(configuration);
-            var app = Own(owned, BuildWebServer(configuration, listeners, time, logging));
-            var loggers = app.Services.GetRequiredService<ILoggerFactory>();
-            if (configuration.Tls is { } tls)
-            {
-                listeners.Certificate = Own(owned, CertificateReloader.Open(tls, time, loggers.CreateLogger<CertificateReloader>()));
-            }
-
-            var metrics = Own(owned, new MillpondMetrics());
-            var catalog = Own(owned, CatalogDatabase.Open(data.CatalogPath, time, loggers.CreateLogger<CatalogDatabase>()));
-            var rules = new PullThroughRules(configuration);
-            var store = BlobStore.Open(data, configuration.Storage);
-            store.StartWith(catalog.TotalBlobBytes());
-            var credentials = new UpstreamCredentials();
-            UpstreamClient Connect(PullThroughRule rule) => new(rule, credentials, time, loggers.CreateLogger<UpstreamClient>());
-            var cache = Own(owned, new CacheServices(configuration, rules, Connect, store, catalog, time, metrics, loggers));
-            var registry = new RegistryEndpoints(configuration, rules, cache.PullThrough, catalog, time, metrics);
-
-            var scrape = Own(owned, new MetricsScrape(metrics));
-            var readiness = new Readiness(data, catalog);
-            var operations = new OperationsEndpoints(configuration, readiness, cache.UpstreamStates, time, scrape.Build(app.Services));
-            var access = AccessOutput(configuration, logging, accessLog) is { } output ? Own(owned, new AccessLog(output, configuration.Log.Format, time)) : null;
-            var dispatch = new RequestDispatch(
-                registry, operations, !configuration.OperationsListen.IsEmpty, access, time, loggers.CreateLogger<RequestDispatch>());
-            BuildPipeline(app, configuration, dispatch);
-
-            await app.StartAsync(cancellationToken);
-            var host = new ServerHost(configuration, time, app, cache, listeners, owned);
-            host.Announce(loggers.CreateLogger<ServerHost>());
+            var host = new ServerHost(configuration, time, parts, logging, configuration.Log.Access ? accessLog : null);
+            await host.app.StartAsync(cancellationToken);
+            host.Announce();
             return host;
         }
-        catch (Exception failure)
+        catch (Exception failure) when (failure is IOException or DataFolderException or CertificateException or CatalogUnusableException)
         {
-            await DisposeAsync(owned);
-            throw failure is IOException or DataFolderException or CertificateException or CatalogUnusableException ? new ServerStartException(failure.Message, failure) : failure;
+            await parts.DisposeAsync();
+            throw new ServerStartException(failure.Message, failure);
+        }
+        catch
+        {
+            await parts.DisposeAsync();
+            throw;
         }
     }
 
@@ -102,7 +98,7 @@ public sealed partial class ServerHost : IAsyncDisposable
         await StopAsync();
     }
 
-    /// <summary>Takes no more requests, lets running ones end within the grace, then ends them.</summary>
+    /// <summary>Takes no more requests; running ones and the fills they read end within the grace, or are ended; partial downloads are kept.</summary>
     public async Task StopAsync()
     {
         if (Interlocked.Exchange(ref stopped, 1) == 0)
@@ -115,80 +111,12 @@ public sealed partial class ServerHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
-        await DisposeAsync(owned);
+        await parts.DisposeAsync();
     }
 
-    private static WebApplication BuildWebServer(ServerConfiguration configuration, Listeners listeners, TimeProvider time, Action<ILoggingBuilder>? logging)
+    private void Announce()
     {
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        ServerLogging.Quieten(builder.Logging, configuration.Log);
-        if (logging is null)
-        {
-            ServerLogging.WriteToConsole(builder.Logging, configuration.Log, time);
-        }
-        else
-        {
-            logging(builder.Logging);
-        }
-
-        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
-        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = Timeout.InfiniteTimeSpan);
-        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(listeners.Configure);
-        return builder.Build();
-    }
-
-    private static void BuildPipeline(WebApplication app, ServerConfiguration configuration, RequestDispatch dispatch)
-    {
-        if (!configuration.TrustedProxies.IsEmpty)
-        {
-            var options = new ForwardedHeadersOptions { ForwardedHeaders = ForwardedHeaders.All & ~ForwardedHeaders.XForwardedPrefix, ForwardLimit = null };
-            options.KnownProxies.Clear();
-            options.KnownIPNetworks.Clear();
-            foreach (var network in configuration.TrustedProxies)
-            {
-                options.KnownIPNetworks.Add(network);
-            }
-
-            app.UseForwardedHeaders(options);
-        }
-
-        app.Run(dispatch.InvokeAsync);
-    }
-
-    private static Stream? AccessOutput(ServerConfiguration configuration, Action<ILoggingBuilder>? logging, Stream? given)
-    {
-        if (!configuration.Log.Access)
-        {
-            return null;
-        }
-
-        return given ?? (logging is null ? Console.OpenStandardOutput() : null);
-    }
-
-    private static T Own<T>(Stack<object> owned, T part)
-        where T : class
-    {
-        owned.Push(part);
-        return part;
-    }
-
-    private static async ValueTask DisposeAsync(Stack<object> owned)
-    {
-        while (owned.TryPop(out var part))
-        {
-            if (part is IAsyncDisposable later)
-            {
-                await later.DisposeAsync();
-            }
-            else
-            {
-                ((IDisposable)part).Dispose();
-            }
-        }
-    }
-
-    private void Announce(ILogger log)
-    {
+        var log = app.Services.GetRequiredService<ILogger<ServerHost>>();
         foreach (var (url, purpose) in listeners.Describe())
         {
             Log.Listening(log, url, purpose);
@@ -203,14 +131,6 @@ public sealed partial class ServerHost : IAsyncDisposable
         {
             Log.Dormant(log, preset.Prefix, preset.UpstreamName, preset.Credential);
         }
-    }
-
-    /// <summary>Signals are the program's business, not the library's.</summary>
-    private sealed class NoLifetime : IHostLifetime
-    {
-        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 
     private static partial class Log
