@@ -69,8 +69,8 @@ public sealed class RegistryEndpoints(
     /// <summary>Nothing is written here yet; what lies under a rule never is, but by pulls.</summary>
     private ValueTask<RegistryAnswer> RefuseAsync(HttpContext context, RegistryPath path, string? listenerRule)
     {
-        var isDelete = HttpMethods.IsDelete(context.Request.Method);
-        if (path.Kind is RegistryPathKind.Upload or RegistryPathKind.Manifest && !isDelete && Resolve(context.Request, path, listenerRule).Match is { } cached)
+        var isPush = path.Kind == RegistryPathKind.Upload || path.Kind == RegistryPathKind.Manifest && HttpMethods.IsPut(context.Request.Method);
+        if (isPush && Resolve(context.Request, path, listenerRule).Match is { } cached)
         {
             return RegistryErrorWriter.WriteAsync(context, RegistryError.PushIntoCache(cached));
         }
