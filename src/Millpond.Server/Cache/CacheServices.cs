@@ -74,6 +74,8 @@ public sealed class CacheServices : IAsyncDisposable
             // That is how background work ends.
         }
 
+        // Background work may have begun a fill after the first drain; none may outlive the catalog.
+        await fills.DrainAsync(TimeSpan.Zero);
         upstreams.Dispose();
         stopping.Dispose();
     }
