@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
 using Millpond.Tests.Fixtures;
 
 namespace Millpond.Tests.Acceptance;
@@ -14,7 +12,7 @@ public sealed class LimitTests
     public async Task An_image_larger_than_the_disk_is_passed_through_and_a_small_one_is_cached_afterwards()
     {
         using var folder = new TemporaryFolder();
-        using var disk = Tmpfs.Mount(folder.File("disk"), 300);
+        using var disk = SmallDisk.Mount(folder.File("disk"), 300);
         var large = TestImages.WithLayers(TestBlob.Generated(seed: 500, length: 500 * Megabyte));
         var small = TestImages.OnePlatform(seed: 501);
         await using var upstream = await FakeUpstream.StartAsync();
@@ -34,7 +32,7 @@ public sealed class LimitTests
     public async Task A_full_store_evicts_what_was_pulled_longest_ago()
     {
         using var folder = new TemporaryFolder();
-        using var disk = Tmpfs.Mount(folder.File("disk"), 300);
+        using var disk = SmallDisk.Mount(folder.File("disk"), 300);
         await using var upstream = await FakeUpstream.StartAsync();
         var images = Enumerable.Range(0, 5).Select(n => TestImages.WithLayers(TestBlob.Generated(seed: 600 + n, length: 80 * Megabyte))).ToArray();
         for (var i = 0; i < images.Length; i++)
@@ -103,31 +101,6 @@ public sealed class LimitTests
         while (Directory.GetFiles(Path.Join(data, "store"), hex, SearchOption.AllDirectories).Length == 0)
         {
             await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, patience.Token);
-        }
-    }
-
-    /// <summary>A small disk of its own.</summary>
-    private sealed class Tmpfs : IDisposable
-    {
-        private Tmpfs(string path) => Path = path;
-
-        public string Path { get; }
-
-        public static Tmpfs Mount(string path, int megabytes)
-        {
-            Assert.SkipUnless(Environment.UserName == "root", "Mounting a small disk needs root.");
-            Directory.CreateDirectory(path);
-            Run("mount", "-t", "tmpfs", "-o", $"size={megabytes.ToString(CultureInfo.InvariantCulture)}m", "millpond-test", path);
-            return new Tmpfs(path);
-        }
-
-        public void Dispose() => Run("umount", "-l", Path);
-
-        private static void Run(string program, params string[] arguments)
-        {
-            using var process = Process.Start(program, arguments);
-            process.WaitForExit();
-            Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', arguments)} failed with {process.ExitCode}");
         }
     }
 }
