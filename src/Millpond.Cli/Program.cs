@@ -5,6 +5,9 @@ using Millpond.Cli;
 var root = new RootCommand("A pull-through cache for container images.")
 {
     ServeCommand.Create(),
+    RewriteCommand.Create(Streams.Console),
+    RestoreCommand.Create(Streams.Console),
+    CoverageCommand.Create(Streams.Console),
     MirrorCommand.Create(),
     LocalsCommand.Create(),
 };

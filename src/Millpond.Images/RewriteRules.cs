@@ -4,7 +4,11 @@ using System.Collections.Immutable;
 namespace Millpond.Images;
 
 /// <summary>A line of the name map, with its tier and whether that is enabled.</summary>
-public sealed record RewriteMapping(NameMapping Names, string Tier, bool Enabled = true);
+public sealed record RewriteMapping(NameMapping Names, string Tier, bool Enabled = true)
+{
+    /// <summary>What the rule lets through; null for everything.</summary>
+    public RepositoryFilter? Filter { get; init; }
+}
 
 /// <summary>What rewriting knows beside the rules.</summary>
 public sealed record RewriteOptions
@@ -158,9 +162,14 @@ public sealed class RewriteRules
     private RewriteResult Place(RewriteReason reason, ImageReference reference, NameMatch match)
     {
         var mapping = byPrefix[match.Mapping.Prefix];
-        return mapping.Enabled
+        if (!mapping.Enabled)
+        {
+            return new RewriteResult(RewriteReason.TierOff, reference.Text, mapping);
+        }
+
+        return mapping.Filter is null || mapping.Filter.Allows(match.Mapping, match.Upstream)
             ? new RewriteResult(reason, string.Concat(target.ToString(), "/", match.Local.ToString(), reference.Suffix), mapping)
-            : new RewriteResult(RewriteReason.TierOff, reference.Text, mapping);
+            : new RewriteResult(RewriteReason.NotAllowed, reference.Text, mapping);
     }
 
     private bool TryFindMoved(ImageReference reference, out NameMatch match)

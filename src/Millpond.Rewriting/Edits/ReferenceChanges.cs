@@ -1,4 +1,7 @@
+using System.Collections.Frozen;
 using Millpond.Images;
+using Millpond.Rewriting.Places;
+using Millpond.Rewriting.Records;
 
 namespace Millpond.Rewriting.Edits;
 
@@ -8,18 +11,33 @@ public sealed class ReferenceChanges
     private readonly RewriteRules rules;
     private readonly RegistryAddress? target;
 
-    private ReferenceChanges(RewriteRules rules, RegistryAddress? target)
+    private readonly FrozenDictionary<(string Place, string Text), string> originals;
+
+    private ReferenceChanges(RewriteRules rules, RegistryAddress? target, IEnumerable<RecordedEdit> recorded)
     {
         this.rules = rules;
         this.target = target;
+        originals = recorded
+            .DistinctBy(edit => (edit.Place, edit.Replacement))
+            .ToFrozenDictionary(edit => (edit.Place, edit.Replacement), edit => edit.Original);
     }
 
     /// <summary>Whether references are brought back rather than brought to the cache.</summary>
     public bool Restores => target is null;
 
-    public static ReferenceChanges Rewriting(RewriteRules rules, RegistryAddress target) => new(rules, target);
+    public static ReferenceChanges Rewriting(RewriteRules rules, RegistryAddress target) => new(rules, target, []);
 
-    public static ReferenceChanges Restoring(RewriteRules rules) => new(rules, null);
+    /// <param name="rules">What names the cache stands for.</param>
+    /// <param name="recorded">What was there before, for places that a record knows; the others get their familiar form.</param>
+    public static ReferenceChanges Restoring(RewriteRules rules, IEnumerable<RecordedEdit>? recorded = null) => new(rules, null, recorded ?? []);
+
+    internal ReferenceChange Of(Place place)
+    {
+        var change = Of(place.Name);
+        return place.Registry is null && change.Replacement is not null && originals.TryGetValue((place.Path, place.Name), out var original)
+            ? change with { Replacement = original }
+            : change;
+    }
 
     public ReferenceChange Of(string reference)
     {
@@ -43,9 +61,7 @@ public sealed class ReferenceChanges
     /// <summary>Which upstream a registry's text means, whether or not it has been rewritten already.</summary>
     public string MeaningOf(string registry)
     {
-        var restored = rules.Restore($"{registry.TrimEnd('/')}/library/name");
-        return restored.IsChanged && ImageReference.TryParse(restored.Reference, out var reference)
-            ? reference.Domain
-            : UpstreamHosts.Normalise(registry.TrimEnd('/'));
+        var inIt = $"{registry.TrimEnd('/')}/library/name";
+        return ImageReference.TryParse(rules.Restore(inIt).Reference, out var reference) ? UpstreamHosts.Normalise(reference.Domain) : registry;
     }
 }

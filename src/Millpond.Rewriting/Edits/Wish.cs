@@ -24,7 +24,7 @@ internal sealed class Wish
 
     public static Wish Of(Place place, ReferenceChanges changes)
     {
-        var wish = new Wish(place, changes.Of(place.Name));
+        var wish = new Wish(place, changes.Of(place));
         wish.Compose();
         return wish;
     }

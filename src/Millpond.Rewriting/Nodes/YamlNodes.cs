@@ -41,6 +41,13 @@ internal sealed class YamlNodes
             fault = new DocumentFault((int)Math.Max(e.Start.Line, 1), e.Message);
             return false;
         }
+        catch (InvalidOperationException)
+        {
+            // How the parser's queue of tokens answers some broken flow collections, instead of a syntax error.
+            documents.Clear();
+            fault = new DocumentFault(1, "not YAML: brackets or keys do not match");
+            return false;
+        }
     }
 
     private void Read(List<Node> documents)

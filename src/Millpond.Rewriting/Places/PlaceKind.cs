@@ -25,7 +25,7 @@ public enum PlaceKind
     BuildSyntax,
 }
 
-internal static class PlaceKinds
+public static class PlaceKinds
 {
     /// <summary>The word for reports and records.</summary>
     public static string Word(this PlaceKind kind) => kind switch

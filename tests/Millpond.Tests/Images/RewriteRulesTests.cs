@@ -224,4 +224,17 @@ public sealed class RewriteRulesTests
         rules.Rewrite(reference);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, bytes);
     }
+
+    [Theory]
+    [InlineData("h.example/team/app", true)]
+    [InlineData("h.example/team/secret-app", false)]
+    [InlineData("h.example/team/other/app", false)]
+    public void What_a_rule_does_not_let_through_stays(string reference, bool passes)
+    {
+        var rules = new RewriteRules(RegistryAddress.Parse("cache.example.com"),
+        [
+            new(new("harbor", "h.example", "team"), "by rule") { Filter = new RepositoryFilter(["*"], ["secret-*"]) },
+        ]);
+        Assert.Equal(passes ? RewriteReason.Rewritten : RewriteReason.NotAllowed, rules.Rewrite(reference).Reason);
+    }
 }

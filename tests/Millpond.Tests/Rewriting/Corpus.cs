@@ -60,7 +60,7 @@ internal static class Corpus
         return (report, Encoding.UTF8.GetString(output));
     }
 
-    private static RewriteRules Rules() => new(
+    public static RewriteRules Rules() => new(
         RegistryAddress.Parse(Registry),
         [
             new(new("quay", "quay.io", null), "quay"),

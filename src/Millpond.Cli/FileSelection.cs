@@ -1,0 +1,58 @@
+using Millpond.Rewriting.Formats;
+
+namespace Millpond.Cli;
+
+/// <summary>The files that a command line names: files themselves, <c>-</c> for standard input, and what a folder holds.</summary>
+internal sealed record FileSelection(IReadOnlyList<string> Files, bool HasFolder)
+{
+    public const string StandardInput = "-";
+
+    private static readonly string[] Skipped = [".git", ".hg", ".svn", ".terraform", "node_modules"];
+
+    public bool IsOne => Files.Count == 1 && !HasFolder;
+
+    /// <exception cref="CommandFailedException">A path is not there.</exception>
+    public static FileSelection Of(IEnumerable<string> paths)
+    {
+        var files = new List<string>();
+        var hasFolder = false;
+        foreach (var path in paths)
+        {
+            if (path == StandardInput || File.Exists(path))
+            {
+                files.Add(path);
+            }
+            else if (Directory.Exists(path))
+            {
+                hasFolder = true;
+                files.AddRange(Within(path).Order(StringComparer.Ordinal));
+            }
+            else
+            {
+                throw new CommandFailedException($"'{path}' is neither a file nor a folder.");
+            }
+        }
+
+        return new FileSelection([.. files.Distinct()], hasFolder);
+    }
+
+    // Links to folders are not followed: what they lead to is met by its own name, or is outside.
+    private static IEnumerable<string> Within(string folder)
+    {
+        foreach (var entry in new DirectoryInfo(folder).EnumerateFileSystemInfos())
+        {
+            var path = Path.Join(folder, entry.Name);
+            if (entry is FileInfo && FileFormats.ByName(entry.Name) is not null)
+            {
+                yield return path;
+            }
+            else if (entry is DirectoryInfo && entry.LinkTarget is null && !Skipped.Contains(entry.Name))
+            {
+                foreach (var file in Within(path))
+                {
+                    yield return file;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,28 @@
+namespace Millpond.Cli;
+
+/// <summary>What all verbs on files do alike: select files, and turn what goes wrong into a line and an exit code.</summary>
+internal static class FileVerb
+{
+    public static async Task<int> RunAsync(Streams streams, Func<Task<int>> work)
+    {
+        try
+        {
+            return await work();
+        }
+        catch (CommandFailedException failure)
+        {
+            await streams.Messages.WriteLineAsync($"millpond: {failure.Message}");
+            return ExitCode.Failed;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            await streams.Messages.WriteLineAsync($"millpond: {failure.Message}");
+            return ExitCode.Failed;
+        }
+    }
+
+    /// <exception cref="CommandFailedException">There is nothing to read.</exception>
+    public static FileSelection Select(string[] paths) => paths.Length == 0
+        ? throw new CommandFailedException("Name files or folders, or - for standard input.")
+        : FileSelection.Of(paths);
+}

@@ -1,0 +1,88 @@
+using System.CommandLine;
+using Millpond.Images;
+using Millpond.Rewriting.Places;
+
+namespace Millpond.Cli;
+
+/// <summary>The options that say which references go where; every verb on references has them.</summary>
+internal sealed class RuleOptions
+{
+    private readonly Option<string?> registry = new("--registry") { Description = "The cache, as references name it.", HelpName = "HOST" };
+    private readonly Option<FileInfo?> config = new("--config") { Description = "Take the rules from a server's configuration file.", HelpName = "FILE" };
+    private readonly Option<Uri?> server = new("--server") { Description = "Take the rules from a running server.", HelpName = "URL" };
+
+    private readonly Option<string?> tiers = new("--tiers")
+    {
+        Description = "Which rules count: default, all, or prefixes with commas between them.",
+        HelpName = "LIST",
+    };
+
+    private readonly Option<string[]> oldRegistry = new("--old-registry")
+    {
+        Description = "A registry that was the cache until now; what names it is moved. Repeatable.",
+        HelpName = "HOST",
+    };
+
+    private readonly Option<FileInfo[]> places = new("--places") { Description = "More tables of places. Repeatable.", HelpName = "FILE" };
+
+    public Uri? Server(ParseResult arguments) => arguments.GetValue(server);
+
+    public void AddTo(Command command)
+    {
+        foreach (var option in new Option[] { registry, config, server, tiers, oldRegistry, places })
+        {
+            command.Options.Add(option);
+        }
+    }
+
+    /// <summary>The rules as the options give them.</summary>
+    /// <param name="arguments">The command line.</param>
+    /// <param name="registryDefault">The registry where no option and no rule source names one.</param>
+    /// <param name="cancellationToken">Ends the question to a server.</param>
+    /// <exception cref="CommandFailedException">They give none.</exception>
+    public async Task<RuleSet> ReadAsync(ParseResult arguments, string? registryDefault, CancellationToken cancellationToken)
+    {
+        var source = (arguments.GetValue(config), arguments.GetValue(server)) switch
+        {
+            (not null, not null) => throw new CommandFailedException("--config and --server both give the rules; name one of them."),
+            ({ } file, null) => RuleSource.FromConfiguration(file),
+            (null, { } url) => await ServerRules.ReadAsync(url, cancellationToken),
+            (null, null) => RuleSource.Presets,
+        };
+        var host = arguments.GetValue(registry) ?? source.Registry ?? registryDefault
+            ?? throw new CommandFailedException("Name the cache with --registry HOST, as references are to name it.");
+        var options = new RewriteOptions { OldRegistries = [.. (arguments.GetValue(oldRegistry) ?? []).Select(Address)] };
+        return new RuleSet(Address(host), source.Select(arguments.GetValue(tiers)), options);
+    }
+
+    /// <exception cref="CommandFailedException">A file is not one of tables.</exception>
+    public PlaceTables Tables(ParseResult arguments)
+    {
+        var tables = PlaceTables.Default;
+        foreach (var file in arguments.GetValue(places) ?? [])
+        {
+            try
+            {
+                tables = tables.With(File.ReadAllBytes(file.FullName));
+            }
+            catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException)
+            {
+                throw new CommandFailedException($"--places {file}: {e.Message}", e);
+            }
+        }
+
+        return tables;
+    }
+
+    private static RegistryAddress Address(string text)
+    {
+        try
+        {
+            return RegistryAddress.Parse(text);
+        }
+        catch (FormatException e)
+        {
+            throw new CommandFailedException(e.Message, e);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+using System.Text.Json;
+using Millpond.Images;
+
+namespace Millpond.Cli;
+
+/// <summary>The rules of a running server, by <c>GET /-/rules</c>.</summary>
+internal static class ServerRules
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    /// <exception cref="CommandFailedException">The server does not answer, or not with rules.</exception>
+    public static async Task<RuleSource> ReadAsync(Uri server, CancellationToken cancellationToken)
+    {
+        var url = new Uri(server, "/-/rules");
+        try
+        {
+            using var handler = new SocketsHttpHandler();
+            using var client = new HttpClient(handler) { Timeout = Patience };
+            await using var body = await client.GetStreamAsync(url, cancellationToken);
+            using var json = await JsonDocument.ParseAsync(body, cancellationToken: cancellationToken);
+            return Read(json.RootElement, server);
+        }
+        catch (Exception e) when (e is HttpRequestException or JsonException or KeyNotFoundException or InvalidOperationException)
+        {
+            throw new CommandFailedException($"{url} did not give the rules: {e.Message}", e);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new CommandFailedException($"{url} did not answer within {Patience.TotalSeconds:0} s.", e);
+        }
+    }
+
+    private static RuleSource Read(JsonElement root, Uri server)
+    {
+        var publicUrl = Text(root, "publicUrl");
+        var mappings = root.GetProperty("rules").EnumerateArray().Select(rule => Mapping(rule, enabled: true) with
+        {
+            Filter = new RepositoryFilter(Texts(rule, "allow"), Texts(rule, "deny")),
+        });
+        var dormant = root.TryGetProperty("dormant", out var presets) ? presets.EnumerateArray().Select(preset => Mapping(preset, enabled: false)) : [];
+        return new RuleSource(publicUrl is null ? server.Authority : new Uri(publicUrl).Authority, [.. mappings, .. dormant], "all");
+    }
+
+    private static RewriteMapping Mapping(JsonElement rule, bool enabled) => new(
+        new NameMapping(rule.GetProperty("prefix").GetString()!, rule.GetProperty("upstream").GetString()!, Text(rule, "upstreamRepositoryPrefix")),
+        Text(rule, "tier") ?? "by rule",
+        enabled);
+
+    private static string? Text(JsonElement element, string name) =>
+        element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
+    private static IEnumerable<string> Texts(JsonElement element, string name) =>
+        element.TryGetProperty(name, out var values) ? values.EnumerateArray().Select(value => value.GetString()!) : [];
+}

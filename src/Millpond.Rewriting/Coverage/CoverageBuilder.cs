@@ -1,0 +1,70 @@
+using System.Collections.Immutable;
+using Millpond.Images;
+using Millpond.Rewriting.Edits;
+using Millpond.Rewriting.Places;
+
+namespace Millpond.Rewriting.Coverage;
+
+/// <summary>Puts what was found in many files together by image.</summary>
+public sealed class CoverageBuilder
+{
+    private readonly Dictionary<(string Image, string Reason), List<FoundReference>> images = [];
+
+    public void Add(FileReport report)
+    {
+        foreach (var found in report.References)
+        {
+            var key = (Normalise(found.Reference) ?? found.Reference, found.Reason);
+            if (!images.TryGetValue(key, out var places))
+            {
+                images[key] = places = [];
+            }
+
+            places.Add(found);
+        }
+    }
+
+    /// <param name="isCached">Asks the cache for a reference that is covered; null not to ask.</param>
+    public CoverageReport Build(Func<string, bool?>? isCached = null)
+    {
+        ImmutableArray<ImageCoverage> all =
+        [
+            .. images.OrderBy(image => image.Key.Image, StringComparer.Ordinal)
+                .ThenBy(image => image.Key.Reason, StringComparer.Ordinal)
+                .Select(image => Describe(image.Value, isCached)),
+        ];
+        return new CoverageReport(all, Summarise(all));
+    }
+
+    private static ImageCoverage Describe(List<FoundReference> places, Func<string, bool?>? isCached)
+    {
+        var first = places[0];
+        var covered = first.IsChanged || first.Result.Reason == RewriteReason.AlreadyInCache;
+        var mapping = first.Result.Mapping;
+        return new ImageCoverage(
+            first.Reference,
+            Normalise(first.Reference),
+            covered,
+            mapping?.Tier,
+            mapping?.Names.Prefix,
+            covered ? first.After : null,
+            first.Reason,
+            covered ? isCached?.Invoke(first.After) : null,
+            [.. places.Select(place => new CoveragePlace(place.File, place.Line, place.Kind.Word(), place.Path))])
+        {
+            Why = first.Why,
+        };
+    }
+
+    private static CoverageSummary Summarise(ImmutableArray<ImageCoverage> images) => new(
+        images.Length,
+        images.Count(image => image.Covered),
+        images.Sum(image => image.Places.Length),
+        images.Where(image => image.Tier is not null)
+            .GroupBy(image => image.Tier!)
+            .ToImmutableSortedDictionary(tier => tier.Key, tier => new TierCoverage(tier.Count(), tier.Count(image => image.Covered)), StringComparer.Ordinal),
+        images.GroupBy(image => image.Reason)
+            .ToImmutableSortedDictionary(reason => reason.Key, reason => reason.Count(), StringComparer.Ordinal));
+
+    private static string? Normalise(string reference) => ImageReference.TryParse(reference, out var parsed) ? parsed.Normalised : null;
+}

@@ -1,0 +1,72 @@
+using System.Text;
+using Millpond.Rewriting.Edits;
+
+namespace Millpond.Rewriting.Records;
+
+/// <summary>Makes a file's record, and takes a file back by it.</summary>
+public static class RecordedFiles
+{
+    /// <summary>The record of a rewriting; null where nothing was changed.</summary>
+    public static RecordedFile? Of(FileReport report, FileState before, FileState after)
+    {
+        var edits = new List<RecordedEdit>();
+        foreach (var edit in report.Edits)
+        {
+            var place = report.References.First(reference => reference.Edits.Contains(edit)).Path;
+            edits.Add(new RecordedEdit(edit.Line, place, edit.Offset, edit.Original, edit.Replacement));
+        }
+
+        return edits.Count == 0 ? null : new RecordedFile(report.File, before, after, [.. edits]);
+    }
+
+    /// <summary>
+    /// Writes the file as it was before it was rewritten, every byte. The input must be what the record says was written; whether it
+    /// is, is known only at the end, so the output is to be thrown away where the result is false.
+    /// </summary>
+    public static bool TryRestore(RecordedFile recorded, Stream input, Stream output)
+    {
+        using var source = new FingerprintStream(input);
+        using var result = new FingerprintStream(output);
+        var at = 0L;
+        foreach (var edit in recorded.Edits)
+        {
+            if (!TryCopy(source, result, edit.Offset - at) || !TrySkip(source, edit.Replacement))
+            {
+                return false;
+            }
+
+            var original = Encoding.UTF8.GetBytes(edit.Original);
+            result.Write(original);
+            at = edit.Offset + original.Length;
+        }
+
+        source.CopyTo(result);
+        return source.State() == recorded.After && result.State() == recorded.Before;
+    }
+
+    private static bool TryCopy(Stream source, Stream output, long length)
+    {
+        var buffer = new byte[64 * 1024];
+        while (length > 0)
+        {
+            var read = source.Read(buffer, 0, (int)Math.Min(length, buffer.Length));
+            if (read == 0)
+            {
+                return false;
+            }
+
+            output.Write(buffer, 0, read);
+            length -= read;
+        }
+
+        return length == 0;
+    }
+
+    private static bool TrySkip(Stream source, string text)
+    {
+        var expected = Encoding.UTF8.GetBytes(text);
+        var actual = new byte[expected.Length];
+        return source.ReadAtLeast(actual, actual.Length, throwOnEndOfStream: false) == expected.Length
+            && actual.AsSpan().SequenceEqual(expected);
+    }
+}

@@ -1,0 +1,210 @@
+using System.CommandLine;
+using System.Text;
+using Millpond.Cli;
+using Millpond.Tests.Rewriting;
+
+namespace Millpond.Tests.Cli;
+
+/// <summary>The verbs on files as a shell has them: modes, streams, exit codes.</summary>
+public sealed class RewriteCommandTests : IDisposable
+{
+    private static readonly string[] Options = ["--registry", "cache.example.com", "--tiers", "all"];
+
+    private readonly string folder = Directory.CreateTempSubdirectory("millpond-rewrite-").FullName;
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    [Fact]
+    public async Task One_file_goes_to_standard_output()
+    {
+        var path = Write("a.yaml", Before);
+        Assert.Equal(new Result(0, After, ""), await RunAsync("", ["rewrite", path, .. Options]));
+        Assert.Equal(Before, File.ReadAllText(path));
+    }
+
+    [Fact]
+    public async Task It_is_a_filter() => Assert.Equal(new Result(0, After, ""), await RunAsync(Before, ["rewrite", "-", .. Options]));
+
+    [Fact]
+    public async Task A_folder_needs_a_mode()
+    {
+        Write("a.yaml", Before);
+        var result = await RunAsync("", ["rewrite", folder, .. Options]);
+        Assert.Equal(2, result.Exit);
+        Assert.Contains("--in-place, --diff or --check", result.Messages, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task In_place_changes_files_and_keeps_their_mode_and_links()
+    {
+        var path = Write("a.yaml", Before);
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
+        var link = Path.Join(folder, "link.yaml");
+        File.CreateSymbolicLink(link, path);
+        Write("sub/.git/b.yaml", Before);
+        Write("sub/notes.txt", Before);
+        Assert.Equal(0, (await RunAsync("", ["rewrite", "--in-place", folder, .. Options])).Exit);
+        Assert.Equal(After, File.ReadAllText(path));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead, File.GetUnixFileMode(path));
+        Assert.NotNull(new FileInfo(link).LinkTarget);
+        Assert.Equal(Before, File.ReadAllText(Path.Join(folder, "sub/.git/b.yaml")));
+        Assert.Equal(Before, File.ReadAllText(Path.Join(folder, "sub/notes.txt")));
+        Assert.Equal(5, Directory.EnumerateFileSystemEntries(folder, "*", SearchOption.AllDirectories).Count(entry => !entry.EndsWith("b.yaml", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task Check_fails_while_anything_would_change()
+    {
+        var path = Write("a.yaml", Before);
+        Assert.Equal(1, (await RunAsync("", ["rewrite", "--check", folder, .. Options])).Exit);
+        Assert.Equal(Before, File.ReadAllText(path));
+        File.WriteAllText(path, After);
+        Assert.Equal(0, (await RunAsync("", ["rewrite", "--check", folder, .. Options])).Exit);
+    }
+
+    [Fact]
+    public async Task A_diff_can_be_applied()
+    {
+        var lines = string.Concat(Enumerable.Range(0, 30).Select(i => $"# {i} ä\n"));
+        var text = $"{lines}{Before}{lines}---\n{Before}";
+        var path = Write("a.yaml", text);
+        var result = await RunAsync("", ["rewrite", "--diff", path, .. Options]);
+        Assert.Equal(0, result.Exit);
+        Assert.Equal(text.Replace("nginx", "cache.example.com/docker-hub/library/nginx", StringComparison.Ordinal), DiffTests.Apply(text, result.Output));
+    }
+
+    [Fact]
+    public async Task A_record_gives_every_byte_back()
+    {
+        var first = Write("a.yaml", Before.Replace("nginx", "index.docker.io/library/nginx", StringComparison.Ordinal));
+        var second = Write("kustomization.yaml", "images:\n- name: quay.io/a/b\n  newTag: x");
+        var before = (File.ReadAllText(first), File.ReadAllText(second));
+        var record = Path.Join(folder, "record.json");
+        Assert.Equal(0, (await RunAsync("", ["rewrite", "--in-place", "--record", record, first, second, .. Options])).Exit);
+        Assert.NotEqual(before, (File.ReadAllText(first), File.ReadAllText(second)));
+        Assert.Equal(1, (await RunAsync("", ["restore", "--check", "--record", record])).Exit);
+        Assert.Equal(new Result(0, before.Item1, ""), await RunAsync("", ["restore", "--record", record, first]));
+        Assert.Equal(0, (await RunAsync("", ["restore", "--in-place", "--record", record])).Exit);
+        Assert.Equal(before, (File.ReadAllText(first), File.ReadAllText(second)));
+    }
+
+    [Fact]
+    public async Task A_filter_can_be_recorded_and_restored()
+    {
+        var record = Path.Join(folder, "record.json");
+        var rewritten = await RunAsync(Before, ["rewrite", "-", "--record", record, .. Options]);
+        Assert.Equal(new Result(0, Before, ""), await RunAsync(rewritten.Output, ["restore", "-", "--record", record]));
+        Assert.Equal(2, (await RunAsync("other", ["restore", "-", "--record", record])).Exit);
+    }
+
+    [Fact]
+    public async Task Without_a_record_the_familiar_form_comes_back() =>
+        Assert.Equal(new Result(0, Before, ""), await RunAsync(After, ["restore", "-", .. Options]));
+
+    [Fact]
+    public async Task Explain_says_why()
+    {
+        var result = await RunAsync(Before + "  - image: gcr.io/a/b\n", ["rewrite", "-", "--explain", .. Options]);
+        Assert.Contains("-:6: nginx -> cache.example.com/docker-hub/library/nginx: rewritten: ", result.Messages, StringComparison.Ordinal);
+        Assert.Contains("-:7: gcr.io/a/b: gcr-not-an-upstream: ", result.Messages, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Tiers_say_which_rules_count()
+    {
+        Assert.Equal(Before, (await RunAsync(Before, ["rewrite", "-", "--registry", "cache.example.com"])).Output);
+        Assert.Equal(After, (await RunAsync(Before, ["rewrite", "-", "--registry", "cache.example.com", "--tiers", "quay,docker-hub"])).Output);
+        var wrong = await RunAsync(Before, ["rewrite", "-", "--registry", "cache.example.com", "--tiers", "quai"]);
+        Assert.Equal(2, wrong.Exit);
+        Assert.Contains("'quai' is none of", wrong.Messages, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Rules_come_from_a_configuration_file()
+    {
+        var config = Write("millpond.config", "publicUrl: https://mill.example:8443\nrules:\n- {prefix: hub, upstream: docker.io, anonymous: true, deny: [\"library/secret\"]}\n");
+        var text = Before + "  - image: secret\n";
+        var result = await RunAsync(text, ["rewrite", "-", "--explain", "--config", config]);
+        Assert.Equal(text.Replace("nginx", "mill.example:8443/hub/library/nginx", StringComparison.Ordinal), result.Output);
+        Assert.Contains("secret: not-allowed: ", result.Messages, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("rewrite", "-")]
+    [InlineData("rewrite", "--registry", "cache", "-")]
+    [InlineData("rewrite", "--registry", "cache.example.com", "/no/such/file")]
+    [InlineData("rewrite", "--registry", "cache.example.com")]
+    [InlineData("rewrite", "--registry", "cache.example.com", "--in-place", "-")]
+    [InlineData("rewrite", "--registry", "cache.example.com", "--in-place", "--check", "-")]
+    [InlineData("rewrite", "--registry", "cache.example.com", "--check", "--record", "/tmp/x", "-")]
+    [InlineData("restore", "--record", "/no/such/record")]
+    public async Task What_cannot_be_done_is_said_in_a_line(params string[] arguments)
+    {
+        var result = await RunAsync(Before, arguments);
+        Assert.Equal((2, ""), (result.Exit, result.Output));
+        Assert.StartsWith("millpond: ", result.Messages, StringComparison.Ordinal);
+        Assert.Single(result.Messages.TrimEnd().Split('\n'));
+    }
+
+    [Fact]
+    public async Task Coverage_has_three_forms_and_an_exit_code()
+    {
+        var path = Write("a.yaml", Before + "  - image: gcr.io/a/b\n");
+        var json = await RunAsync("", ["coverage", path, "--format", "json", .. Options]);
+        Assert.Contains("\"reference\": \"nginx\"", json.Output, StringComparison.Ordinal);
+        Assert.Contains("| `nginx` | yes |", (await RunAsync("", ["coverage", path, "--format", "markdown", .. Options])).Output, StringComparison.Ordinal);
+        var table = await RunAsync("", ["coverage", path, "--fail-uncovered", .. Options]);
+        Assert.Contains("gcr.io/a/b", table.Output, StringComparison.Ordinal);
+        Assert.Equal((0, 1), (json.Exit, table.Exit));
+    }
+
+    private static string Before => YamlEditTests.Pod("image: nginx");
+
+    private static string After => YamlEditTests.Pod("image: cache.example.com/docker-hub/library/nginx");
+
+    private static async Task<Result> RunAsync(string input, string[] arguments)
+    {
+        using var output = new MemoryStream();
+        await using var messages = new StringWriter();
+        var streams = new Streams { Input = () => new MemoryStream(Encoding.UTF8.GetBytes(input)), Output = () => new KeptStream(output), Messages = messages };
+        var root = new RootCommand { RewriteCommand.Create(streams), RestoreCommand.Create(streams), CoverageCommand.Create(streams) };
+        var exit = await root.Parse(arguments).InvokeAsync();
+        return new Result(exit, Encoding.UTF8.GetString(output.ToArray()), messages.ToString());
+    }
+
+    private string Write(string name, string content)
+    {
+        var path = Path.Join(folder, name);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.WriteAllText(path, content);
+        return path;
+    }
+
+    private sealed record Result(int Exit, string Output, string Messages);
+
+    /// <summary>What is closed by the verb is still to be read by the test.</summary>
+    private sealed class KeptStream(MemoryStream inner) : Stream
+    {
+        public override bool CanRead => false;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => true;
+
+        public override long Length => inner.Length;
+
+        public override long Position { get => inner.Position; set => throw new NotSupportedException(); }
+
+        public override void Flush()
+        {
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => inner.Write(buffer, offset, count);
+    }
+}
