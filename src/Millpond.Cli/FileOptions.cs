@@ -28,9 +28,9 @@ internal sealed class FileOptions
     public string[] Paths(ParseResult arguments) => arguments.GetValue(paths) ?? [];
 
     /// <exception cref="CommandFailedException">The options do not go together.</exception>
-    public FileMode Mode(ParseResult arguments, FileSelection files)
+    public RunMode Mode(ParseResult arguments, FileSelection files)
     {
-        var mode = new FileMode(
+        var mode = new RunMode(
             arguments.GetValue(inPlace), arguments.GetValue(diff), arguments.GetValue(check), arguments.GetValue(explain));
         if (mode is { InPlace: true, Check: true })
         {
@@ -49,7 +49,7 @@ internal sealed class FileOptions
 }
 
 /// <summary>What is done with the files. With none of the first three, the one file goes to standard output.</summary>
-internal readonly record struct FileMode(bool InPlace, bool Diff, bool Check, bool Explain)
+internal readonly record struct RunMode(bool InPlace, bool Diff, bool Check, bool Explain)
 {
     public bool ToOutput => !InPlace && !Diff && !Check;
 }

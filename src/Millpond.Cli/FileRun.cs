@@ -4,7 +4,7 @@ using Millpond.Rewriting.Records;
 namespace Millpond.Cli;
 
 /// <summary>Runs a rewriter over files in one of the modes; rewriting and restoring differ only in their rules.</summary>
-internal sealed class FileRun(FileRewriter rewriter, FileMode mode, Streams streams)
+internal sealed class FileRun(FileRewriter rewriter, RunMode mode, Streams streams)
 {
     /// <summary>Up to this much of standard input is held to be read twice.</summary>
     private const int MaxHeldInput = 1 << 30;

@@ -13,7 +13,7 @@ internal static class InPlaceFile
         {
             bool keep;
             using (var input = File.OpenRead(target))
-            using (var output = new FileStream(temporary, System.IO.FileMode.CreateNew, FileAccess.Write))
+            using (var output = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write))
             {
                 keep = write(input, output);
             }

@@ -10,7 +10,7 @@ namespace Millpond.Cli;
 /// Restores files: to the byte where a record knows the file as it is now; else by the rules, with the original texts of those places
 /// that the record still recognises.
 /// </summary>
-internal sealed class RestoreRun(RewriteRules rules, PlaceTables tables, RewriteRecord? record, FileMode mode, Streams streams)
+internal sealed class RestoreRun(RewriteRules rules, PlaceTables tables, RewriteRecord? record, RunMode mode, Streams streams)
 {
     public bool AnyChange { get; private set; }
 

@@ -1,4 +1,3 @@
-using System.Collections;
 using Millpond.Images;
 using Millpond.Server.Configuration;
 using Millpond.Server.Operations;
@@ -17,10 +16,7 @@ internal sealed record RuleSource(string? Registry, IReadOnlyList<RewriteMapping
     /// <exception cref="CommandFailedException">The file has mistakes.</exception>
     public static RuleSource FromConfiguration(FileInfo file)
     {
-        var environment = Environment.GetEnvironmentVariables()
-            .Cast<DictionaryEntry>()
-            .ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value ?? "", StringComparer.Ordinal);
-        var result = ConfigurationReader.Read(file.FullName, environment, []);
+        var result = ConfigurationReader.Read(file.FullName, ProcessEnvironment.Read(), []);
         if (result.Configuration is not { } configuration)
         {
             throw new CommandFailedException(result.Describe());
