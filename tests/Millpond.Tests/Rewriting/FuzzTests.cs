@@ -6,7 +6,7 @@ namespace Millpond.Tests.Rewriting;
 /// <summary>Broken files: never a crash, and never a byte changed that is not part of a reference.</summary>
 public sealed class FuzzTests
 {
-    private const int Quick = 1_000;
+    private const int Quick = 400;
     private const int Many = 100_000;
 
     /// <summary>Longer files take time and have no other shapes than the short ones.</summary>
