@@ -12,7 +12,7 @@ internal sealed class BlobPull(
     GovernedUpstreams upstreams, Fills fills, BlobStore store, CatalogDatabase catalog, KnownBlobs known, NegativeCache negative, TimeProvider time,
     MillpondMetrics metrics, CancellationToken stopping)
 {
-    private readonly SingleFlight<(RepositoryName, Digest), PullFailure?> proofs = new(stopping);
+    private readonly SingleFlight<(RepositoryName, Digest, bool IsBackground), PullFailure?> proofs = new(stopping);
 
     public ValueTask<PullResult<BlobContent>> GetAsync(RuleMatch target, Digest digest, PullOptions options, CancellationToken cancellationToken)
     {
@@ -45,7 +45,7 @@ internal sealed class BlobPull(
             return refused.ToFailure(target.Rule, PullFailureKind.BlobUnknown);
         }
 
-        var probe = await upstream.ProbeBlobAsync(RequestReason.Proof, target.UpstreamRepository, digest, cancellationToken);
+        var probe = await upstream.ProbeBlobAsync(options.ProofReason, target.UpstreamRepository, digest, cancellationToken);
         negative.Learn(target.Repository, NegativeCache.Blob(digest), upstream.CredentialVersion, probe);
         if (!probe.IsFound)
         {
@@ -99,7 +99,9 @@ internal sealed class BlobPull(
 
         if (!known.IsLinked(target.Repository, digest) && NeedsProof(target, digest))
         {
-            if (await proofs.RunAsync((target.Repository, digest), token => ProveAsync(target, digest, token), cancellationToken) is { } unproven)
+            var reason = options.ProofReason;
+            if (await proofs.RunAsync(
+                (target.Repository, digest, reason.IsBackground()), token => ProveAsync(target, digest, reason, token), cancellationToken) is { } unproven)
             {
                 return unproven;
             }
@@ -111,17 +113,17 @@ internal sealed class BlobPull(
             }
         }
 
-        return await FillAsync(target, digest, cancellationToken);
+        return await FillAsync(target, digest, options.Reason, cancellationToken);
     }
 
     /// <summary>Bytes that are here, or on their way, for another repository only.</summary>
     private bool NeedsProof(RuleMatch target, Digest digest) =>
         store.FindLength(digest) is not null || fills.Find(digest) is { } fill && fill.Target.Repository != target.Repository;
 
-    private async Task<PullFailure?> ProveAsync(RuleMatch target, Digest digest, CancellationToken cancellationToken)
+    private async Task<PullFailure?> ProveAsync(RuleMatch target, Digest digest, RequestReason reason, CancellationToken cancellationToken)
     {
         var upstream = upstreams[target.Rule];
-        var probe = await upstream.ProbeBlobAsync(RequestReason.Proof, target.UpstreamRepository, digest, cancellationToken);
+        var probe = await upstream.ProbeBlobAsync(reason, target.UpstreamRepository, digest, cancellationToken);
         negative.Learn(target.Repository, NegativeCache.Blob(digest), upstream.CredentialVersion, probe);
         if (!probe.IsFound)
         {
@@ -132,11 +134,11 @@ internal sealed class BlobPull(
         return null;
     }
 
-    private async Task<PullResult<BlobContent>> FillAsync(RuleMatch target, Digest digest, CancellationToken cancellationToken)
+    private async Task<PullResult<BlobContent>> FillAsync(RuleMatch target, Digest digest, RequestReason reason, CancellationToken cancellationToken)
     {
         while (true)
         {
-            var fill = await fills.JoinOrLeadAsync(target, digest, catalog.FindDescribedSize(target.Repository, digest), RequestReason.Pull, cancellationToken);
+            var fill = await fills.JoinOrLeadAsync(target, digest, catalog.FindDescribedSize(target.Repository, digest), reason, cancellationToken);
             PullFailure? failure;
             try
             {
@@ -151,12 +153,13 @@ internal sealed class BlobPull(
             if (failure is not null)
             {
                 fill.Leave();
-                if (fill.Target.Repository == target.Repository)
+                if (fill.Target.Repository == target.Repository && !WasStoppedAsBackground(fill, failure, reason))
                 {
                     return failure;
                 }
 
-                // It failed for another repository's upstream; this one has proven that it has the blob and leads the next fill.
+                // It failed for another repository's upstream, which says nothing of this one's, or had been refused before this client joined:
+                // this one leads the next fill.
                 await fill.Ended.WaitAsync(cancellationToken);
                 continue;
             }
@@ -166,19 +169,23 @@ internal sealed class BlobPull(
                 await known.LinkProvenAsync(target, digest);
             }
 
-            return await OpenFillAsync(fill, target, digest, cancellationToken);
+            return await OpenFillAsync(fill, target, digest, reason, cancellationToken);
         }
     }
 
-    private async Task<PullResult<BlobContent>> OpenFillAsync(Fill fill, RuleMatch target, Digest digest, CancellationToken cancellationToken)
+    private static bool WasStoppedAsBackground(Fill fill, PullFailure failure, RequestReason reason) =>
+        failure.Kind == PullFailureKind.Throttled && fill.LedFor.IsBackground() && !reason.IsBackground();
+
+    private async Task<PullResult<BlobContent>> OpenFillAsync(
+        Fill fill, RuleMatch target, Digest digest, RequestReason reason, CancellationToken cancellationToken)
     {
         if (fill.Staging is not null)
         {
-            return new PullResult<BlobContent>(new FillContent(fill, end => Private(target, digest, fill.Size, end)), CacheStatus.Miss, null);
+            return new PullResult<BlobContent>(new FillContent(fill, end => Private(target, digest, reason, fill.Size, end)), CacheStatus.Miss, null);
         }
 
         fill.Leave();
-        var content = Private(target, digest, fill.Size, null);
+        var content = Private(target, digest, reason, fill.Size, null);
         if (await content.OpenAsync(cancellationToken) is not { } failure)
         {
             return new PullResult<BlobContent>(content, CacheStatus.Miss, null);
@@ -188,8 +195,8 @@ internal sealed class BlobPull(
         return failure;
     }
 
-    private PrivateContent Private(RuleMatch target, Digest digest, long? size, long? end) => new(
-        digest, size, (position, known) => new ResumingBody(upstreams[target.Rule], target, digest, RequestReason.Pull, position, end, known, time, metrics));
+    private PrivateContent Private(RuleMatch target, Digest digest, RequestReason reason, long? size, long? end) => new(
+        digest, size, (position, known) => new ResumingBody(upstreams[target.Rule], target, digest, () => reason, position, end, known, time, metrics));
 
     /// <summary>Opens a stored blob; adopts one that the catalog does not list, and does not believe one of the wrong length.</summary>
     private StoredBlob? Open(RuleMatch target, Digest digest)

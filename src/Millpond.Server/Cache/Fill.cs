@@ -38,6 +38,7 @@ internal sealed class Fill : IDisposable
     private long pulsed;
     private long startedAt;
     private int readers;
+    private int reason;
     private int sideRequests;
     private bool closed;
     private bool whole;
@@ -50,7 +51,8 @@ internal sealed class Fill : IDisposable
         Target = target;
         Digest = digest;
         Size = size;
-        Reason = reason;
+        LedFor = reason;
+        this.reason = (int)reason;
         pause = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         waker = TimeProvider.System.CreateTimer(static state => ((Fill)state!).Wake(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
@@ -60,7 +62,11 @@ internal sealed class Fill : IDisposable
 
     public Digest Digest { get; }
 
-    public RequestReason Reason { get; }
+    /// <summary>Why the one who led it wanted it.</summary>
+    public RequestReason LedFor { get; }
+
+    /// <summary>The most urgent reason of all who joined: a client never waits at the priority of background work.</summary>
+    public RequestReason Reason => (RequestReason)Volatile.Read(ref reason);
 
     /// <summary>The whole length in bytes, once known.</summary>
     public long? Size { get; private set; }
@@ -100,7 +106,7 @@ internal sealed class Fill : IDisposable
     }
 
     /// <summary>One more reader; false where the fill is ending and its file cannot be joined any more.</summary>
-    public bool TryJoin()
+    public bool TryJoin(RequestReason joining)
     {
         lock (gate)
         {
@@ -110,6 +116,7 @@ internal sealed class Fill : IDisposable
             }
 
             readers++;
+            Volatile.Write(ref reason, Math.Min(reason, (int)joining));
             Staging?.AddReference();
             if (readers == 1)
             {

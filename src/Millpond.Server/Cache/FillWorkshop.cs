@@ -30,7 +30,7 @@ internal sealed partial class FillWorkshop(
         using var hash = IncrementalHash.CreateHash(fill.Digest.Algorithm == "sha512" ? HashAlgorithmName.SHA512 : HashAlgorithmName.SHA256);
         var staging = resume ? TakeUpPartial(fill, hash) : null;
         using var body = new ResumingBody(
-            upstream, fill.Target, fill.Digest, fill.Reason, staging?.Written ?? 0, end: null, fill.Size ?? staging?.Size, time, metrics);
+            upstream, fill.Target, fill.Digest, () => fill.Reason, staging?.Written ?? 0, end: null, fill.Size ?? staging?.Size, time, metrics);
         DiskPromise? promise = null;
         try
         {

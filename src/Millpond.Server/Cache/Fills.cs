@@ -40,7 +40,7 @@ internal sealed class Fills
     /// <summary>Whether this digest's file is in use by a fill.</summary>
     public bool IsRunning(Digest digest) => running.ContainsKey(digest);
 
-    /// <summary>Joins the digest's fill or starts one for this target. The caller leaves the fill it gets.</summary>
+    /// <summary>Joins the digest's fill or starts one for this target; one who is more urgent makes it so. The caller leaves the fill it gets.</summary>
     /// <exception cref="OperationCanceledException">The caller's token, or the server stops.</exception>
     public async Task<Fill> JoinOrLeadAsync(RuleMatch target, Digest digest, long? size, RequestReason reason, CancellationToken cancellationToken)
     {
@@ -49,7 +49,7 @@ internal sealed class Fills
             stopping.ThrowIfCancellationRequested();
             if (running.TryGetValue(digest, out var fill))
             {
-                if (fill.TryJoin())
+                if (fill.TryJoin(reason))
                 {
                     return fill;
                 }
@@ -59,7 +59,7 @@ internal sealed class Fills
             }
 
             var own = new Fill(this, target, digest, size, reason, time, stopping);
-            own.TryJoin();
+            own.TryJoin(reason);
             if (running.TryAdd(digest, own))
             {
                 _ = RunAsync(own, resume: true);

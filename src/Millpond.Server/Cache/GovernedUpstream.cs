@@ -22,7 +22,7 @@ internal sealed class GovernedUpstream(PullThroughRule rule, UpstreamClient clie
     public Task<UpstreamResult<BlobProbe>> ProbeBlobAsync(RequestReason reason, RepositoryName repository, Digest digest, CancellationToken cancellationToken) =>
         Governor.AskAsync(reason, token => client.ProbeBlobAsync(repository, digest, token), cancellationToken);
 
-    public Task<UpstreamResult<BlobBody>> GetBlobAsync(RequestReason reason, RepositoryName repository, Digest digest, ByteRange? range, CancellationToken cancellationToken) =>
+    public Task<UpstreamResult<BlobBody>> GetBlobAsync(Func<RequestReason> reason, RepositoryName repository, Digest digest, ByteRange? range, CancellationToken cancellationToken) =>
         Governor.AskBodyAsync(reason, token => client.GetBlobAsync(repository, digest, range, token), cancellationToken);
 
     public Task<UpstreamResult<TagPage>> ListTagsAsync(RequestReason reason, RepositoryName repository, string? last, CancellationToken cancellationToken) =>

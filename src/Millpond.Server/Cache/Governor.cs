@@ -59,24 +59,29 @@ internal sealed partial class Governor
             return refused;
         }
 
-        using var slot = await requests.TakeAsync((int)reason, cancellationToken);
+        using var slot = await TakeAsync(requests, () => reason, cancellationToken);
         return Refuse<T>(reason, throttleHolds: true) ?? Note(reason, await request(cancellationToken));
     }
 
     /// <summary>A body: the slot is held until the body is disposed.</summary>
+    /// <param name="reasonNow">Why, asked again while it waits.</param>
+    /// <param name="request">The request.</param>
+    /// <param name="cancellationToken">Gives it up.</param>
     /// <exception cref="OperationCanceledException">The caller's token.</exception>
     public async Task<UpstreamResult<BlobBody>> AskBodyAsync(
-        RequestReason reason, Func<CancellationToken, Task<UpstreamResult<BlobBody>>> request, CancellationToken cancellationToken)
+        Func<RequestReason> reasonNow, Func<CancellationToken, Task<UpstreamResult<BlobBody>>> request, CancellationToken cancellationToken)
     {
+        var reason = reasonNow();
         // Registries that count pulls count manifests; a throttled upstream's blobs may still come.
         if (Refuse<BlobBody>(reason, throttleHolds: reason >= RequestReason.Completion) is { } refused)
         {
             return refused;
         }
 
-        var slot = await bodies.TakeAsync((int)reason, cancellationToken);
+        var slot = await TakeAsync(bodies, reasonNow, cancellationToken);
         try
         {
+            reason = reasonNow();
             var result = Refuse<BlobBody>(reason, throttleHolds: false) ?? Note(reason, await request(cancellationToken));
             if (result.IsFound)
             {
@@ -93,9 +98,11 @@ internal sealed partial class Governor
         }
     }
 
-    /// <summary>A request that was given up because a bound of the cache's own ran out.</summary>
-    public UpstreamResult<T> TimedOut<T>(RequestReason reason, string why)
-        where T : class => Note(reason, new UpstreamResult<T>(UpstreamOutcome.Timeout, null, why));
+    /// <summary>A request that was given up because a bound of the cache's own ran out. One that still waited for its turn says nothing of the upstream.</summary>
+    public UpstreamResult<T> TimedOut<T>(RequestReason reason, string why, OperationCanceledException? cause = null)
+        where T : class => cause is NoTurnException
+            ? new UpstreamResult<T>(UpstreamOutcome.Throttled, null, $"this cache asks {upstream} as much at once as the rule's limits allow; nothing came free in time")
+            : Note(reason, new UpstreamResult<T>(UpstreamOutcome.Timeout, null, why));
 
     /// <summary>A body that broke off, stalled, or was not what its digest says.</summary>
     public void BodyFailed(string why)
@@ -125,6 +132,18 @@ internal sealed partial class Governor
         }
     }
 
+    private static async ValueTask<PrioritySlots.Slot> TakeAsync(PrioritySlots slots, Func<RequestReason> reasonNow, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await slots.TakeAsync(() => (int)reasonNow(), cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            throw new NoTurnException(cancellationToken);
+        }
+    }
+
     private UpstreamResult<T>? Refuse<T>(RequestReason reason, bool throttleHolds)
         where T : class
     {
@@ -140,7 +159,7 @@ internal sealed partial class Governor
             return new UpstreamResult<T>(UpstreamOutcome.Throttled, null, $"{upstream} answered 429 and asked to be left alone for now", wait);
         }
 
-        return reason is RequestReason.Completion or RequestReason.WarmUp && budget.IsLow
+        return reason.IsBackground() && budget.IsLow
             ? new UpstreamResult<T>(UpstreamOutcome.Throttled, null, $"{upstream}'s rate limit is nearly used up: background work waits")
             : null;
     }
@@ -207,6 +226,9 @@ internal sealed partial class Governor
             // The server stops.
         }
     }
+
+    /// <summary>Given up before any slot was free.</summary>
+    private sealed class NoTurnException(CancellationToken cancellationToken) : OperationCanceledException(cancellationToken);
 
     private sealed class Both(IDisposable first, IDisposable second) : IDisposable
     {

@@ -16,14 +16,15 @@ internal sealed partial class ManifestFetch(
 
     private static readonly TimeSpan BetweenTries = TimeSpan.FromMilliseconds(250);
 
-    private readonly SingleFlight<(RepositoryName, string, string?), PullResult<ManifestContent>> fetches = new(stopping);
+    // A client that waits does not join work that a nearly used-up rate limit stops.
+    private readonly SingleFlight<(RepositoryName, string, string?, bool IsBackground), PullResult<ManifestContent>> fetches = new(stopping);
 
     /// <summary>Fetches by tag or digest.</summary>
     /// <param name="reference">What upstream is asked for.</param>
     /// <param name="tag">The tag to set to what comes; null for a pull by digest.</param>
     public Task<PullResult<ManifestContent>> RunAsync(
         RuleMatch target, string reference, string? tag, RequestReason reason, CancellationToken cancellationToken) =>
-        fetches.RunAsync((target.Repository, reference, tag), token => FetchAsync(target, reference, tag, reason, token), cancellationToken);
+        fetches.RunAsync((target.Repository, reference, tag, reason.IsBackground()), token => FetchAsync(target, reference, tag, reason, token), cancellationToken);
 
     /// <summary>Keeps a manifest for this repository that is stored already, and sets the tag where one is given.</summary>
     public async Task KeepAsync(RuleMatch target, ManifestContent content, string? tag)
@@ -97,10 +98,10 @@ internal sealed partial class ManifestFetch(
             await Task.Delay(BetweenTries, time, both.Token);
             return await upstream.GetManifestAsync(reason, target.UpstreamRepository, reference, both.Token);
         }
-        catch (OperationCanceledException) when (bound.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException cause) when (bound.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             return upstream.Governor.TimedOut<ManifestBody>(
-                reason, $"{target.Rule.UpstreamName} gave no answer for {ColdBound.TotalSeconds} s over all tries");
+                reason, $"{target.Rule.UpstreamName} gave no answer for {ColdBound.TotalSeconds} s over all tries", cause);
         }
     }
 

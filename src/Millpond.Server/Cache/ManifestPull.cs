@@ -15,7 +15,7 @@ internal sealed class ManifestPull(
         {
             return options.OnlyIfCached
                 ? new(NotCached(target, tag))
-                : new(fetch.RunAsync(target, tag, tag, RequestReason.Pull, cancellationToken));
+                : new(fetch.RunAsync(target, tag, tag, options.Reason, cancellationToken));
         }
 
         var upstream = upstreams[target.Rule];
@@ -52,7 +52,7 @@ internal sealed class ManifestPull(
         {
             return options.OnlyIfCached
                 ? NotCached(target, digest.ToString())
-                : await fetch.RunAsync(target, digest.ToString(), null, RequestReason.Pull, cancellationToken);
+                : await fetch.RunAsync(target, digest.ToString(), null, options.Reason, cancellationToken);
         }
 
         var status = CacheStatus.Hit;
@@ -63,7 +63,7 @@ internal sealed class ManifestPull(
                 return NotCached(target, digest.ToString());
             }
 
-            if (await ProveAsync(target, digest, cancellationToken) is { } unproven)
+            if (await ProveAsync(target, digest, options.ProofReason, cancellationToken) is { } unproven)
             {
                 return unproven;
             }
@@ -76,7 +76,7 @@ internal sealed class ManifestPull(
         return new PullResult<ManifestContent>(content, status, null);
     }
 
-    private async Task<PullFailure?> ProveAsync(RuleMatch target, Digest digest, CancellationToken cancellationToken)
+    private async Task<PullFailure?> ProveAsync(RuleMatch target, Digest digest, RequestReason reason, CancellationToken cancellationToken)
     {
         var upstream = upstreams[target.Rule];
         if (negative.Find<Upstream.ManifestHead>(target.Repository, digest.ToString(), upstream.CredentialVersion) is { } refused)
@@ -84,7 +84,7 @@ internal sealed class ManifestPull(
             return refused.ToFailure(target.Rule, PullFailureKind.ManifestUnknown);
         }
 
-        var head = await upstream.HeadManifestAsync(RequestReason.Proof, target.UpstreamRepository, digest.ToString(), cancellationToken);
+        var head = await upstream.HeadManifestAsync(reason, target.UpstreamRepository, digest.ToString(), cancellationToken);
         negative.Learn(target.Repository, digest.ToString(), upstream.CredentialVersion, head);
         return head.IsFound ? null : head.ToFailure(target.Rule, PullFailureKind.ManifestUnknown);
     }

@@ -4,9 +4,8 @@ namespace Millpond.Server.Cache;
 internal sealed class PrioritySlots(int count)
 {
     private readonly Lock gate = new();
-    private readonly PriorityQueue<TaskCompletionSource, (int Priority, long Arrival)> waiting = new();
+    private readonly List<Waiter> waiting = [];
     private int taken;
-    private long arrivals;
 
     /// <summary>How many are taken.</summary>
     public int Taken
@@ -21,7 +20,9 @@ internal sealed class PrioritySlots(int count)
     }
 
     /// <summary>Takes a slot; the returned value gives it back, once.</summary>
-    public async ValueTask<Slot> TakeAsync(int priority, CancellationToken cancellationToken)
+    /// <param name="priority">The lowest number comes first; asked whenever a slot is free, for what somebody waits for may become urgent.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    public async ValueTask<Slot> TakeAsync(Func<int> priority, CancellationToken cancellationToken)
     {
         TaskCompletionSource turn;
         lock (gate)
@@ -33,7 +34,7 @@ internal sealed class PrioritySlots(int count)
             }
 
             turn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            waiting.Enqueue(turn, (priority, arrivals++));
+            waiting.Add(new Waiter(turn, priority));
         }
 
         await using var registration = cancellationToken.UnsafeRegister(
@@ -47,9 +48,10 @@ internal sealed class PrioritySlots(int count)
         lock (gate)
         {
             // One who gave up waiting is passed over here rather than searched for when it gives up.
-            while (waiting.TryDequeue(out var next, out _))
+            while (waiting.MinBy(static waiter => waiter.Priority()) is { } next)
             {
-                if (next.TrySetResult())
+                waiting.Remove(next);
+                if (next.Turn.TrySetResult())
                 {
                     return;
                 }
@@ -57,6 +59,13 @@ internal sealed class PrioritySlots(int count)
 
             taken--;
         }
+    }
+
+    private sealed class Waiter(TaskCompletionSource turn, Func<int> priority)
+    {
+        public TaskCompletionSource Turn { get; } = turn;
+
+        public Func<int> Priority { get; } = priority;
     }
 
     internal sealed class Slot(PrioritySlots owner) : IDisposable

@@ -61,4 +61,12 @@ public readonly record struct PullResult<T>(T? Value, CacheStatus Status, PullFa
 
 /// <param name="NoCache"><c>Cache-Control: no-cache</c>: check a tag upstream although it is fresh.</param>
 /// <param name="OnlyIfCached"><c>Cache-Control: only-if-cached</c>: fail rather than ask upstream.</param>
-public readonly record struct PullOptions(bool NoCache, bool OnlyIfCached);
+/// <param name="WarmUp"><c>Millpond-Priority: warm-up</c>: nobody waits for it yet, so it comes after every client and all other work.</param>
+public readonly record struct PullOptions(bool NoCache, bool OnlyIfCached, bool WarmUp = false)
+{
+    /// <summary>Why upstream is asked for what is not here.</summary>
+    public RequestReason Reason => WarmUp ? RequestReason.WarmUp : RequestReason.Pull;
+
+    /// <summary>Why upstream is asked whether this repository has what is stored here.</summary>
+    public RequestReason ProofReason => WarmUp ? RequestReason.WarmUp : RequestReason.Proof;
+}

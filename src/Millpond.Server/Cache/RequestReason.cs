@@ -21,3 +21,9 @@ public enum RequestReason
     /// <summary>Whether an upstream whose breaker is open is back.</summary>
     Probe,
 }
+
+internal static class RequestReasons
+{
+    /// <summary>Work that no client waits for: it stops when an upstream's rate limit is nearly used up.</summary>
+    public static bool IsBackground(this RequestReason reason) => reason is RequestReason.Completion or RequestReason.WarmUp;
+}

@@ -29,7 +29,7 @@ internal sealed class ResumingBody : IDisposable
     private readonly GovernedUpstream upstream;
     private readonly RuleMatch target;
     private readonly Digest digest;
-    private readonly RequestReason reason;
+    private readonly Func<RequestReason> reason;
     private readonly long? end;
     private readonly TimeProvider time;
     private readonly MillpondMetrics metrics;
@@ -41,11 +41,12 @@ internal sealed class ResumingBody : IDisposable
     private long windowStart;
     private long windowBytes;
 
+    /// <param name="reason">Why, as of now: one more urgent may join at any time.</param>
     /// <param name="position">Where to begin.</param>
     /// <param name="end">Where to stop, exclusive; null = at the blob's end.</param>
     /// <param name="size">The whole blob's size where a manifest described it: an upstream that says another is wrong.</param>
     public ResumingBody(
-        GovernedUpstream upstream, RuleMatch target, Digest digest, RequestReason reason, long position, long? end, long? size,
+        GovernedUpstream upstream, RuleMatch target, Digest digest, Func<RequestReason> reason, long position, long? end, long? size,
         TimeProvider time, MillpondMetrics metrics)
     {
         this.upstream = upstream;
@@ -93,10 +94,10 @@ internal sealed class ResumingBody : IDisposable
 
                 await Task.Delay(FirstDelay, time, both.Token);
             }
-            catch (OperationCanceledException) when (bound.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+            catch (OperationCanceledException cause) when (bound.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
             {
                 LastResult = upstream.Governor.TimedOut<BlobBody>(
-                    reason, $"{upstream.Rule.UpstreamName} gave no answer for {FirstAnswer.TotalSeconds} s over all tries");
+                    reason(), $"{upstream.Rule.UpstreamName} gave no answer for {FirstAnswer.TotalSeconds} s over all tries", cause);
                 return LastResult.ToFailure(upstream.Rule, PullFailureKind.BlobUnknown);
             }
         }

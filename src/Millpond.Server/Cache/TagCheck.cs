@@ -48,11 +48,12 @@ internal sealed partial class TagCheck(
         {
             head = await upstream.HeadManifestAsync(RequestReason.Check, target.UpstreamRepository, tag, both.Token);
         }
-        catch (OperationCanceledException) when (bound.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException cause) when (bound.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             head = upstream.Governor.TimedOut<ManifestHead>(
                 RequestReason.Check,
-                $"{target.Rule.UpstreamName} did not answer a check within {target.Rule.Timeouts.Revalidate.TotalSeconds} s (timeouts.revalidate)");
+                $"{target.Rule.UpstreamName} did not answer a check within {target.Rule.Timeouts.Revalidate.TotalSeconds} s (timeouts.revalidate)",
+                cause);
         }
 
         if (head.IsFound)

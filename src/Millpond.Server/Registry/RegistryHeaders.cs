@@ -11,6 +11,8 @@ internal static class RegistryHeaders
     public const string ApiVersionValue = "registry/2.0";
     public const string ContentDigest = "Docker-Content-Digest";
     public const string Cache = "Millpond-Cache";
+    public const string Priority = "Millpond-Priority";
+    public const string WarmUp = "warm-up";
     public const string FiltersApplied = "OCI-Filters-Applied";
     public const string NoTransform = "no-transform";
     public const string StaleWarning = "110 - \"Response is Stale\"";
@@ -56,11 +58,14 @@ internal static class RegistryHeaders
         return false;
     }
 
-    /// <summary>What the client's <c>Cache-Control</c> asks of this cache.</summary>
+    /// <summary>What the client's <c>Cache-Control</c> and <c>Millpond-Priority</c> ask of this cache. A priority can only be lowered, so anybody may.</summary>
     public static PullOptions ReadOptions(HttpRequest request)
     {
         var control = request.Headers.CacheControl;
-        return control.Count == 0 ? default : new(NoCache: HasDirective(control, "no-cache"), OnlyIfCached: HasDirective(control, "only-if-cached"));
+        var priority = request.Headers[Priority];
+        return control.Count == 0 && priority.Count == 0
+            ? default
+            : new(HasDirective(control, "no-cache"), HasDirective(control, "only-if-cached"), HasDirective(priority, WarmUp));
     }
 
     private static bool HasDirective(StringValues control, string directive)
