@@ -261,7 +261,7 @@ internal sealed partial class FillWorkshop(
     private async Task EndAsync(Fill fill, Staging? staging, PullFailure failure)
     {
         fill.Fail(failure);
-        metrics.FillEnded(fill.Target.Rule.UpstreamName, failure.Kind.ToString().ToLowerInvariant());
+        metrics.FillEnded(fill.Target.Rule.UpstreamName, LabelText.Of(failure.Kind));
         Log.Failed(log, fill.Digest, fill.Target.Repository, staging?.Written ?? 0, failure.Reason);
         if (staging is not null)
         {

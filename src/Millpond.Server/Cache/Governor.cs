@@ -167,7 +167,7 @@ internal sealed partial class Governor
     private UpstreamResult<T> Note<T>(RequestReason reason, UpstreamResult<T> result)
         where T : class
     {
-        metrics.UpstreamRequest(upstream, reason.ToString().ToLowerInvariant(), result.Outcome.ToString().ToLowerInvariant());
+        metrics.UpstreamRequest(upstream, LabelText.Of(reason), LabelText.Of(result.Outcome));
         budget.Learn(result.Outcome, result.RetryAfter, result.RateLimit);
         if (result.Outcome is UpstreamOutcome.Timeout or UpstreamOutcome.ServerError or UpstreamOutcome.Unreachable or UpstreamOutcome.TlsFailure)
         {
