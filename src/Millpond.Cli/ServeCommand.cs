@@ -38,10 +38,11 @@ internal static class ServeCommand
 
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
     {
+        var error = arguments.InvocationConfiguration.Error;
         var result = ConfigurationReader.Read(arguments.GetValue(Config)?.FullName, ProcessEnvironment.Read(), Flags(arguments));
         if (result.Configuration is not { } configuration)
         {
-            await Console.Error.WriteLineAsync(result.Describe());
+            await error.WriteLineAsync(result.Describe());
             return BadConfiguration;
         }
 
@@ -54,7 +55,7 @@ internal static class ServeCommand
         }
         catch (ServerStartException failure)
         {
-            await Console.Error.WriteLineAsync($"millpond cannot start: {failure.Message}");
+            await error.WriteLineAsync($"millpond cannot start: {failure.Message}");
             return CannotStart;
         }
     }

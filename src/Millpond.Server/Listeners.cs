@@ -43,6 +43,9 @@ internal sealed class Listeners
         }
     }
 
+    /// <summary>As configured, before they are bound.</summary>
+    public IEnumerable<Uri> Wanted => wanted.Select(listener => listener.Url);
+
     /// <summary>What the listeners of a kind are really bound to, in the order of the configuration.</summary>
     public ImmutableArray<Uri> Addresses(ListenerKind kind) =>
         [.. wanted.Where(listener => listener.Kind == kind).Select(Address)];

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -75,7 +76,7 @@ public sealed partial class ServerHost : IAsyncDisposable
         try
         {
             var host = new ServerHost(configuration, time, parts, logging, configuration.Log.Access ? accessLog : null);
-            await host.app.StartAsync(cancellationToken);
+            await host.ListenAsync(cancellationToken);
             host.Announce();
             return host;
         }
@@ -112,6 +113,21 @@ public sealed partial class ServerHost : IAsyncDisposable
     {
         await StopAsync();
         await parts.DisposeAsync();
+    }
+
+    private async Task ListenAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await app.StartAsync(cancellationToken);
+        }
+        catch (Exception failure) when (failure is IOException or SocketException)
+        {
+            var wanted = string.Join(", ", listeners.Wanted);
+            throw new ServerStartException(
+                $"Cannot listen on {wanted}: {failure.Message.TrimEnd('.')}. Stop what listens there, or choose other addresses with 'listen', 'listeners', 'operations.listen' or --listen.",
+                failure);
+        }
     }
 
     private void Announce()

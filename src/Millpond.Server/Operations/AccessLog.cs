@@ -137,7 +137,8 @@ public sealed class AccessLog : IAsyncDisposable
         json.WriteString("path"u8, entry.Path);
         json.WriteNumber("status"u8, entry.Status);
         json.WriteNumber("bytes"u8, entry.Bytes);
-        json.WriteNumber("seconds"u8, Math.Round(entry.Took.TotalSeconds, 6));
+        // As a decimal: a double of microseconds is written with an exponent.
+        json.WriteNumber("seconds"u8, Math.Round((decimal)entry.Took.TotalSeconds, 6));
         json.WriteString("result"u8, entry.Result);
         if (entry.Rule is not null)
         {
