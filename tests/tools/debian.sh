@@ -4,10 +4,16 @@
 # Where this machine's own apt gets Debian from; the scripts name no mirror themselves.
 debian_mirror() {
   local mirror
-  mirror=$(apt-get indextargets --format '$(CREATED_BY) $(COMPONENT) $(RELEASE) $(REPO_URI)' |
-    awk '$1 == "Packages" && $2 == "main" && $3 !~ /-/ && $4 !~ /security/ { print $4; exit }')
+  mirror=$(debian_source)
+  # Before the first update apt tells nothing of its sources.
+  [ -n "$mirror" ] || { apt-get -qq update && mirror=$(debian_source); }
   [ -n "$mirror" ] || { echo "apt has no Debian source: add one to /etc/apt/sources.list.d" >&2; return 1; }
   echo "$mirror"
+}
+
+debian_source() {
+  apt-get indextargets --format '$(CREATED_BY) $(COMPONENT) $(RELEASE) $(REPO_URI)' |
+    awk '$1 == "Packages" && $2 == "main" && $3 !~ /-/ && $4 !~ /security/ { print $4; exit }'
 }
 
 debian_release() { # the suite this machine itself runs
