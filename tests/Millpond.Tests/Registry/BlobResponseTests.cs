@@ -1,12 +1,15 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Time.Testing;
 using Millpond.Images;
 using Millpond.Server.Cache;
 using Millpond.Server.Registry;
 using Millpond.Server.Telemetry;
+using Millpond.Tests.Fixtures;
 
 namespace Millpond.Tests.Registry;
 
@@ -16,6 +19,7 @@ public sealed class BlobResponseTests : IAsyncLifetime
     private static readonly byte[] Bytes = MakeBytes(700_000);
     private static readonly Digest Digest = Digest.Sha256(Bytes);
 
+    private readonly FakeTimeProvider time = new();
     private readonly MillpondMetrics metrics = new();
     private readonly SocketsHttpHandler handler = new() { MaxResponseDrainSize = 0 };
     private readonly TaskCompletionSource<RegistryAnswer> answered = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -27,7 +31,7 @@ public sealed class BlobResponseTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        var blobs = new BlobResponse(TimeProvider.System, metrics);
+        var blobs = new BlobResponse(time, metrics);
         var builder = WebApplication.CreateEmptyBuilder(new());
         ListenOptions? listener = null;
         builder.WebHost.UseKestrelCore().ConfigureKestrel(server => server.Listen(IPAddress.Loopback, 0, options => listener = options));
@@ -193,7 +197,53 @@ public sealed class BlobResponseTests : IAsyncLifetime
         content.Write(1000);
         using var response = await Client.GetAsync("/", HttpCompletionOption.ResponseHeadersRead);
         response.Dispose();
-        Assert.True((await answered.Task.WaitAsync(TimeSpan.FromSeconds(20))).IsCut);
+        Assert.True((await answered.Task.WaitAsync(Patience.Limit)).IsCut);
+    }
+
+    [Fact]
+    public async Task A_peer_that_takes_nothing_for_minutes_is_dropped()
+    {
+        content = Large();
+        using var peer = await AskAsync();
+        for (var minutes = 0; !answered.Task.IsCompleted; minutes++)
+        {
+            Assert.InRange(minutes, 0, 100_000);
+            time.Advance(TimeSpan.FromMinutes(1));
+            await Task.Yield();
+        }
+
+        var answer = await answered.Task;
+        Assert.True(answer.IsCut);
+        Assert.InRange(answer.Bytes, 1, content.Length!.Value - 1);
+    }
+
+    /// <summary>On the real clock, since the framework's own limit knows no other: it would cut this reader after some seconds.</summary>
+    [Fact]
+    [Trait("Category", "Heavy")]
+    public async Task An_honest_slow_reader_is_not_cut()
+    {
+        content = Large();
+        using var peer = await AskAsync();
+        var buffer = new byte[20_000];
+        using var pace = new PeriodicTimer(TimeSpan.FromSeconds(1));
+        for (var second = 0; second < 12; second++)
+        {
+            await pace.WaitForNextTickAsync();
+            Assert.InRange(await peer.ReceiveAsync(buffer), 1, buffer.Length);
+        }
+
+        Assert.False(answered.Task.IsCompleted);
+    }
+
+    /// <summary>More than all buffers between take.</summary>
+    private static ScriptedContent Large() => new ScriptedContent(new byte[40_000_000], 40_000_000).Write(40_000_000);
+
+    private async Task<Socket> AskAsync()
+    {
+        var peer = new Socket(SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 16 * 1024 };
+        await peer.ConnectAsync(IPAddress.Loopback, Client.BaseAddress!.Port);
+        await peer.SendAsync("GET / HTTP/1.1\r\nHost: a\r\n\r\n"u8.ToArray());
+        return peer;
     }
 
     private async Task<HttpResponseMessage> GetAsync(string range, Action<HttpRequestMessage>? more = null)
