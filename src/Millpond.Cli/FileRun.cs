@@ -4,12 +4,14 @@ using Millpond.Rewriting.Records;
 namespace Millpond.Cli;
 
 /// <summary>Runs a rewriter over files in one of the modes; rewriting and restoring differ only in their rules.</summary>
-internal sealed class FileRun(FileRewriter rewriter, RunMode mode, Streams streams)
+/// <param name="keepsRecord">Whether <see cref="Recorded"/> is wanted.</param>
+internal sealed class FileRun(FileRewriter rewriter, RunMode mode, Streams streams, bool keepsRecord = false)
 {
     /// <summary>Up to this much of standard input is held to be read twice.</summary>
     private const int MaxHeldInput = 1 << 30;
 
     private readonly List<RecordedFile> recorded = [];
+    private readonly MatchedNames names = new();
 
     /// <summary>Whether anything was changed, or would be.</summary>
     public bool AnyChange { get; private set; }
@@ -29,12 +31,18 @@ internal sealed class FileRun(FileRewriter rewriter, RunMode mode, Streams strea
                 throw new CommandFailedException($"{file}: {e.Message}", e);
             }
         }
+
+        foreach (var warning in names.Lost())
+        {
+            streams.Messages.WriteLine(warning);
+        }
     }
 
     private void Run(string file)
     {
         var report = mode.ToOutput ? WriteOut(file) : Look(file);
         AnyChange |= report.IsChanged;
+        names.Add(report);
         Explain(report);
         if (mode.InPlace && report.IsChanged)
         {
@@ -55,6 +63,11 @@ internal sealed class FileRun(FileRewriter rewriter, RunMode mode, Streams strea
 
     private FileReport Rewrite(string file, Stream input, Stream output)
     {
+        if (!keepsRecord)
+        {
+            return rewriter.Rewrite(file, input, output);
+        }
+
         using var before = new FingerprintStream(input);
         using var after = new FingerprintStream(output);
         var report = rewriter.Rewrite(file, before, after);

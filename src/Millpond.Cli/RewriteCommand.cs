@@ -26,7 +26,7 @@ internal static class RewriteCommand
             }
 
             var set = await rules.ReadAsync(arguments, null, cancellationToken);
-            var run = new FileRun(new FileRewriter(rules.Tables(arguments), set.Rewriting()), mode, streams);
+            var run = new FileRun(new FileRewriter(rules.Tables(arguments), set.Rewriting()), mode, streams, recordFile is not null);
             run.Run(selection.Files);
             if (recordFile is not null)
             {

@@ -38,16 +38,16 @@ public sealed class FileRewriter(PlaceTables tables, ReferenceChanges changes)
         return new FileReport(path, references, faults);
     }
 
-    private static IEnumerable<Document> Documents(Stream input, FileFormat format)
+    private static IEnumerable<Document> Documents(PeekedStream input, FileFormat format)
     {
         if (format == FileFormat.Yaml)
         {
             return new DocumentReader(input).Read();
         }
 
-        using var whole = new MemoryStream();
+        using var whole = new MemoryStream((int)Math.Min(input.KnownLength ?? 0, DocumentReader.MaxDocument));
         input.CopyTo(whole);
-        return [new Document(whole.ToArray(), 0, 1, true)];
+        return [new Document(whole.GetBuffer().AsMemory(0, (int)whole.Length), 0, 1, true)];
     }
 
     private static IEnumerable<FoundReference> Describe(List<PlaceOutcome> outcomes, Document document, string path)
@@ -63,6 +63,7 @@ public sealed class FileRewriter(PlaceTables tables, ReferenceChanges changes)
                 Reason = outcome.Reason,
                 Why = outcome.Why,
                 IsChanged = outcome.IsChanged,
+                MatchedName = outcome.Place.MatchedName,
                 Edits = [.. outcome.Edits.Select(edit => new TextEdit(
                     document.Offset + edit.Offset,
                     lines.LineOf(edit.Offset),

@@ -26,6 +26,9 @@ public sealed record FoundReference(string File, int Line, PlaceKind Kind, strin
 
     public required bool IsChanged { get; init; }
 
+    /// <summary>What a kustomization's entry is matched by: the name that its bases must still say.</summary>
+    public string? MatchedName { get; init; }
+
     /// <summary>The texts that change. A key that several references share is named by each of them.</summary>
     public required ImmutableArray<TextEdit> Edits { get; init; }
 }

@@ -41,7 +41,9 @@ internal sealed class KustomizeFinder(DocumentFinders finders)
         var suffix = ReferenceSuffix.Of(image.Find("newTag") as ScalarNode, image.Find("digest") as ScalarNode);
         if (image.Find("newName") is ScalarNode { IsNull: false } newName)
         {
+            finders.Collector.MatchedName = image.Text("name");
             finders.Collector.Add(PlaceKind.NewName, trail.At("newName"), newName, suffix);
+            finders.Collector.MatchedName = null;
         }
         else if (suffix.Length > 0 && image.Find("name") is ScalarNode { IsNull: false } name)
         {
@@ -57,6 +59,7 @@ internal sealed class KustomizeFinder(DocumentFinders finders)
             Path = trail.ToString(),
             Reference = name.Value + suffix,
             Name = name.Value,
+            MatchedName = name.Value,
             Insertion = Insert(image, name),
             Obstacle = Placeholders.IsIn(name.Value) ? Obstacle.Placeholder : null,
             Offset = name.Layer.DocumentOffset(name.Start),

@@ -8,11 +8,13 @@ namespace Millpond.Rewriting.Finders;
 /// <summary>Finds the places of one document, by its format and by what it is.</summary>
 internal sealed class PlaceFinder(PlaceTables tables, RegistryMeaning meaning)
 {
+    /// <summary>Longer documents are lists if anything; they are read item by item.</summary>
+    private const int LongDocument = 1 << 20;
+
     /// <summary>The document's places in the order in which they were found; why it could not be read where it could not.</summary>
     public List<Place> Find(Document document, FileFormat format, string path, out DocumentFault? fault)
     {
         fault = null;
-        var finders = new DocumentFinders(tables, meaning);
         var layer = Layer.Of(document.Bytes);
         if (layer.Bytes.Span.Contains((byte)0))
         {
@@ -20,41 +22,70 @@ internal sealed class PlaceFinder(PlaceTables tables, RegistryMeaning meaning)
             return [];
         }
 
-        switch (format)
+        if (format is FileFormat.Dockerfile or FileFormat.Hcl)
         {
-            case FileFormat.Dockerfile:
-                finders.Dockerfile.Find(layer, Trail.Root);
-                break;
-            case FileFormat.Hcl:
+            var finders = new DocumentFinders(tables, meaning);
+            if (format == FileFormat.Hcl)
+            {
                 finders.Hcl.Find(layer);
-                break;
-            default:
-                foreach (var root in Read(layer, format, out fault))
-                {
-                    Find(root, finders, Path.GetFileName(path), document.IsOnly);
-                }
+            }
+            else
+            {
+                finders.Dockerfile.Find(layer, Trail.Root);
+            }
 
-                break;
+            return finders.Collector.Places;
+        }
+
+        if (format == FileFormat.Json && TryFind(document, path, OnJson, out _) is { } json)
+        {
+            return json;
+        }
+
+        if (TryFind(document, path, OnYaml, out fault) is { } yaml)
+        {
+            return yaml;
+        }
+
+        if (TemplateMask.Paint(layer.Bytes.Span) is { } painted && TryFind(document, path, OnPainted(painted), out _) is { } template)
+        {
+            fault = null;
+            return template;
+        }
+
+        return [];
+    }
+
+    private delegate bool Reader(Layer layer, List<Node> roots, out DocumentFault? fault, Action<Node, int>? onItem);
+
+    private static bool OnJson(Layer layer, List<Node> roots, out DocumentFault? fault, Action<Node, int>? onItem) =>
+        JsonNodes.TryRead(layer, roots, out fault, onItem);
+
+    private static bool OnYaml(Layer layer, List<Node> roots, out DocumentFault? fault, Action<Node, int>? onItem) =>
+        YamlNodes.TryRead(layer, layer.Bytes, roots, out fault, onItem);
+
+    private static Reader OnPainted(byte[] painted) => (Layer layer, List<Node> roots, out DocumentFault? fault, Action<Node, int>? onItem) =>
+        YamlNodes.TryRead(layer, painted, roots, out fault, onItem);
+
+    /// <summary>The places by one way of reading; null where it cannot be read that way.</summary>
+    private List<Place>? TryFind(Document document, string path, Reader read, out DocumentFault? fault)
+    {
+        var finders = new DocumentFinders(tables, meaning);
+        var name = Path.GetFileName(path);
+        var roots = new List<Node>();
+        var items = Trail.Root.At("items");
+        Action<Node, int>? onItem = document.Bytes.Length > LongDocument ? (item, index) => finders.Resources.FindIn(item, items.At(index)) : null;
+        if (!read(Layer.Of(document.Bytes), roots, out fault, onItem))
+        {
+            return null;
+        }
+
+        foreach (var root in roots)
+        {
+            Find(root, finders, name, document.IsOnly);
         }
 
         return finders.Collector.Places;
-    }
-
-    private static List<Node> Read(Layer layer, FileFormat format, out DocumentFault? fault)
-    {
-        var roots = new List<Node>();
-        if (format == FileFormat.Json && JsonNodes.TryRead(layer, roots, out fault))
-        {
-            return roots;
-        }
-
-        if (!YamlNodes.TryRead(layer, roots, out fault) && TemplateMask.Paint(layer.Bytes.Span) is { } painted
-            && YamlNodes.TryRead(layer, painted, roots, out _))
-        {
-            fault = null;
-        }
-
-        return roots;
     }
 
     private void Find(Node root, DocumentFinders finders, string fileName, bool isOnly)

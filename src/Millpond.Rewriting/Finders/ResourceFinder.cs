@@ -46,6 +46,9 @@ internal sealed class ResourceFinder(DocumentFinders finders)
         Walk(resource, trail, null, isResource: true);
     }
 
+    /// <summary>What may be a resource or holds some: an item of a list.</summary>
+    public void FindIn(Node node, Trail trail) => Walk(node, trail, null);
+
     /// <summary>A document of unknown kind: a patch, or something that holds resources.</summary>
     public void FindParts(Node node, Trail trail) => Walk(node, trail, null, isResource: true);
 

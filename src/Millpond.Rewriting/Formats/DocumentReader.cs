@@ -13,7 +13,7 @@ internal sealed record Document(ReadOnlyMemory<byte> Bytes, long Offset, int Lin
 internal sealed class DocumentReader(Stream stream)
 {
     /// <summary>A single document is held in memory; a longer one is no manifest.</summary>
-    private const int MaxDocument = 1 << 30;
+    public const int MaxDocument = 1 << 30;
 
     private byte[] buffer = new byte[64 * 1024];
     private int filled;

@@ -6,7 +6,11 @@ namespace Millpond.Rewriting.Nodes;
 /// <summary>Reads JSON for its positions: one value or several behind one another; comments and trailing commas are allowed.</summary>
 internal static class JsonNodes
 {
-    public static bool TryRead(Layer layer, List<Node> documents, out DocumentFault? fault)
+    /// <param name="layer">The text.</param>
+    /// <param name="documents">Gets the values.</param>
+    /// <param name="fault">Why it cannot be read.</param>
+    /// <param name="onItem">Takes the items of a list, see <see cref="NodeBuilder"/>.</param>
+    public static bool TryRead(Layer layer, List<Node> documents, out DocumentFault? fault, Action<Node, int>? onItem = null)
     {
         fault = null;
         var source = layer.Bytes.Span;
@@ -20,7 +24,7 @@ internal static class JsonNodes
         });
         try
         {
-            Read(ref reader, layer, skip, documents);
+            Read(ref reader, layer, skip, documents, new NodeBuilder(onItem));
             return true;
         }
         catch (JsonException e)
@@ -31,9 +35,8 @@ internal static class JsonNodes
         }
     }
 
-    private static void Read(ref Utf8JsonReader reader, Layer layer, int skip, List<Node> documents)
+    private static void Read(ref Utf8JsonReader reader, Layer layer, int skip, List<Node> documents, NodeBuilder builder)
     {
-        var builder = new NodeBuilder();
         while (reader.Read())
         {
             switch (reader.TokenType)

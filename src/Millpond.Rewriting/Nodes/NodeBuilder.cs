@@ -1,12 +1,17 @@
 namespace Millpond.Rewriting.Nodes;
 
 /// <summary>Puts nodes together as a reader meets them: open, add, close.</summary>
-internal sealed class NodeBuilder
+/// <param name="onItem">
+/// Takes each item of the outermost mapping's <c>items</c> when it is whole, instead of keeping it: a list of any length then needs the
+/// memory of its longest item. Null to keep everything.
+/// </param>
+internal sealed class NodeBuilder(Action<Node, int>? onItem = null)
 {
     /// <summary>Deeper documents are not walked: no manifest is, and walking is recursive.</summary>
     public const int MaxDepth = 128;
 
     private readonly Stack<Frame> frames = new();
+    private int items;
 
     /// <summary>The outermost node, once it is there.</summary>
     public Node? Root { get; private set; }
@@ -22,7 +27,14 @@ internal sealed class NodeBuilder
         frames.Push(new Frame(node));
     }
 
-    public void Close() => frames.Pop();
+    public void Close()
+    {
+        var closed = frames.Pop();
+        if (onItem is not null && IsItems())
+        {
+            onItem(closed.Node, items++);
+        }
+    }
 
     public void Add(Node node)
     {
@@ -34,6 +46,8 @@ internal sealed class NodeBuilder
 
         switch (frame.Node)
         {
+            case SequenceNode when onItem is not null && IsItems():
+                break;
             case SequenceNode sequence:
                 sequence.Items.Add(node);
                 break;
@@ -53,9 +67,13 @@ internal sealed class NodeBuilder
         }
     }
 
+    // Whether what is open is the list of a List.
+    private bool IsItems() => frames.Count == 2 && frames.Peek().Node is SequenceNode && frames.Last().Key?.Value == "items";
+
     public void Clear()
     {
         frames.Clear();
+        items = 0;
         Root = null;
     }
 

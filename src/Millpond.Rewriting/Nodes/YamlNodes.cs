@@ -11,10 +11,11 @@ internal sealed class YamlNodes
     private readonly ReadOnlyMemory<byte> bytes;
     private readonly bool isPainted;
     private readonly Dictionary<string, Node> anchors = new(StringComparer.Ordinal);
-    private readonly NodeBuilder builder = new();
+    private readonly NodeBuilder builder;
 
-    private YamlNodes(Layer layer, ReadOnlyMemory<byte> bytes)
+    private YamlNodes(Layer layer, ReadOnlyMemory<byte> bytes, Action<Node, int>? onItem)
     {
+        builder = new NodeBuilder(onItem);
         this.layer = layer;
         this.bytes = bytes;
         isPainted = !bytes.Equals(layer.Bytes);
@@ -27,12 +28,18 @@ internal sealed class YamlNodes
     /// <summary>
     /// As above, from bytes in which what is no YAML was painted over; they must have the layer's length, so that positions hold.
     /// </summary>
-    public static bool TryRead(Layer layer, ReadOnlyMemory<byte> bytes, List<Node> documents, out DocumentFault? fault)
+    /// <param name="layer">The text.</param>
+    /// <param name="bytes">The text as it is parsed.</param>
+    /// <param name="documents">Gets the documents.</param>
+    /// <param name="fault">Why it cannot be read.</param>
+    /// <param name="onItem">Takes the items of a list, see <see cref="NodeBuilder"/>.</param>
+    public static bool TryRead(
+        Layer layer, ReadOnlyMemory<byte> bytes, List<Node> documents, out DocumentFault? fault, Action<Node, int>? onItem = null)
     {
         fault = null;
         try
         {
-            new YamlNodes(layer, bytes).Read(documents);
+            new YamlNodes(layer, bytes, onItem).Read(documents);
             return true;
         }
         catch (YamlException e)

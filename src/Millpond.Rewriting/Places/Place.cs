@@ -34,6 +34,9 @@ internal sealed class Place
     /// <summary>Where a key has to be added instead of a text changed.</summary>
     public Insertion? Insertion { get; init; }
 
+    /// <summary>The name by which a kustomization finds the images that this reference replaces.</summary>
+    public string? MatchedName { get; init; }
+
     /// <summary>Where it begins in the document.</summary>
     public required int Offset { get; init; }
 }

@@ -14,8 +14,15 @@ internal sealed class PlaceCollector
     /// <summary>Set while strings are read whose reader is unknown: places are reported and stay.</summary>
     public Obstacle? Imposed { get; set; }
 
+    /// <summary>Set while an entry of a kustomization is read: see <see cref="Place.MatchedName"/>.</summary>
+    public string? MatchedName { get; set; }
+
     /// <summary>A scalar that is a whole reference, or a name whose tag stands elsewhere.</summary>
+    /// <param name="kind">What it is for.</param>
+    /// <param name="trail">Where it is.</param>
+    /// <param name="scalar">The text.</param>
     /// <param name="suffix"><c>:tag</c> and <c>@digest</c> as they stand elsewhere, for reports.</param>
+    /// <param name="obstacle">Why it stays, where that is known already.</param>
     public void Add(PlaceKind kind, Trail trail, ScalarNode scalar, string suffix = "", Obstacle? obstacle = null)
     {
         if (scalar.IsNull)
@@ -106,6 +113,7 @@ internal sealed class PlaceCollector
         Name = name,
         Text = text,
         Obstacle = Imposed ?? obstacle,
+        MatchedName = MatchedName,
         Offset = text.Offset,
     };
 

@@ -9,13 +9,13 @@ public static class RecordedFiles
     /// <summary>The record of a rewriting; null where nothing was changed.</summary>
     public static RecordedFile? Of(FileReport report, FileState before, FileState after)
     {
-        var edits = new List<RecordedEdit>();
-        foreach (var edit in report.Edits)
-        {
-            var place = report.References.First(reference => reference.Edits.Contains(edit)).Path;
-            edits.Add(new RecordedEdit(edit.Line, place, edit.Offset, edit.Original, edit.Replacement));
-        }
-
+        // A key that several references share is recorded with the first of them.
+        var edits = report.References
+            .SelectMany(reference => reference.Edits, (reference, edit) => (reference.Path, Edit: edit))
+            .DistinctBy(pair => pair.Edit)
+            .OrderBy(pair => pair.Edit.Offset)
+            .Select(pair => new RecordedEdit(pair.Edit.Line, pair.Path, pair.Edit.Offset, pair.Edit.Original, pair.Edit.Replacement))
+            .ToList();
         return edits.Count == 0 ? null : new RecordedFile(report.File, before, after, [.. edits]);
     }
 

@@ -158,6 +158,16 @@ public sealed class RewriteCommandTests : IDisposable
         Assert.Equal((0, 1), (json.Exit, table.Exit));
     }
 
+    [Fact]
+    public async Task A_kustomization_that_loses_what_it_matches_is_told()
+    {
+        Write("base.yaml", YamlEditTests.Pod("image: quay.io/a/b:1"));
+        Write("kustomization.yaml", "images:\n- name: quay.io/a/b\n  newTag: 2\n- name: quay.io/a/c\n  newName: x/y\n");
+        var result = await RunAsync("", ["rewrite", "--check", folder, .. Options]);
+        Assert.Contains("kustomization.yaml:2: images[].name 'quay.io/a/b' no longer matches", result.Messages, StringComparison.Ordinal);
+        Assert.Single(result.Messages.TrimEnd().Split('\n'));
+    }
+
     private static string Before => YamlEditTests.Pod("image: nginx");
 
     private static string After => YamlEditTests.Pod("image: cache.example.com/docker-hub/library/nginx");
