@@ -3,6 +3,7 @@ using System.Text.Json;
 using Millpond.Rewriting.Coverage;
 using Millpond.Rewriting.Edits;
 using Millpond.Rewriting.Places;
+using Millpond.Tests.Architecture;
 
 namespace Millpond.Tests.Rewriting;
 
@@ -56,6 +57,21 @@ public sealed class CoverageTests
         var text = CoverageFormats.ToMarkdown(Build(("a.yaml", YamlEditTests.Pod("image: nginx"))));
         Assert.Contains("| `nginx` | yes | docker-hub | `cache.example.com/docker-hub/library/nginx` |", text, StringComparison.Ordinal);
         Assert.Contains("| all | 1 | 1 |", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_system_images_come_out_as_their_groups_say()
+    {
+        var report = Build(("system-images.yaml", File.ReadAllText(Path.Join(SourceTree.Top, "examples/system-images.yaml"))));
+        Assert.Equal(60, report.Summary.Images);
+        Assert.Equal(["docker-hub", "ghcr", "k8s", "quay"], report.Summary.Tiers.Keys);
+        Assert.Equal((30, 6, 16), (
+            report.Summary.Tiers["quay"].Covered + report.Summary.Tiers["k8s"].Covered,
+            report.Summary.Tiers["docker-hub"].Covered,
+            report.Summary.Tiers["ghcr"].Covered));
+        Assert.Equal(
+            ["eks-managed-ecr 4", "gcr-not-an-upstream 1", "public-ecr-aws-owned 3", "rewritten 52"],
+            report.Summary.Reasons.Select(reason => $"{reason.Key} {reason.Value}"));
     }
 
     [Fact]
