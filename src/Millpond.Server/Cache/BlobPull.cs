@@ -99,9 +99,7 @@ internal sealed class BlobPull(
 
         if (!known.IsLinked(target.Repository, digest) && NeedsProof(target, digest))
         {
-            var reason = options.ProofReason;
-            if (await proofs.RunAsync(
-                (target.Repository, digest, reason.IsBackground()), token => ProveAsync(target, digest, reason, token), cancellationToken) is { } unproven)
+            if (await ProveOnceAsync(target, digest, options.ProofReason, cancellationToken) is { } unproven)
             {
                 return unproven;
             }
@@ -113,12 +111,17 @@ internal sealed class BlobPull(
             }
         }
 
-        return await FillAsync(target, digest, options.Reason, cancellationToken);
+        return await FillAsync(target, digest, options, cancellationToken);
     }
 
-    /// <summary>Bytes that are here, or on their way, for another repository only.</summary>
+    /// <summary>Bytes that are here, in part, or on their way, for another repository perhaps.</summary>
     private bool NeedsProof(RuleMatch target, Digest digest) =>
-        store.FindLength(digest) is not null || fills.Find(digest) is { } fill && fill.Target.Repository != target.Repository;
+        fills.Find(digest) is { } fill ? fill.Target.Repository != target.Repository : store.FindLength(digest) is not null || store.HasPartial(digest);
+
+    private async Task<PullFailure?> ProveOnceAsync(RuleMatch target, Digest digest, RequestReason reason, CancellationToken cancellationToken) =>
+        known.IsLinked(target.Repository, digest)
+            ? null
+            : await proofs.RunAsync((target.Repository, digest, reason.IsBackground()), token => ProveAsync(target, digest, reason, token), cancellationToken);
 
     private async Task<PullFailure?> ProveAsync(RuleMatch target, Digest digest, RequestReason reason, CancellationToken cancellationToken)
     {
@@ -134,57 +137,71 @@ internal sealed class BlobPull(
         return null;
     }
 
-    private async Task<PullResult<BlobContent>> FillAsync(RuleMatch target, Digest digest, RequestReason reason, CancellationToken cancellationToken)
+    private async Task<PullResult<BlobContent>> FillAsync(RuleMatch target, Digest digest, PullOptions options, CancellationToken cancellationToken)
     {
         while (true)
         {
-            var fill = await fills.JoinOrLeadAsync(target, digest, catalog.FindDescribedSize(target.Repository, digest), reason, cancellationToken);
-            PullFailure? failure;
+            var fill = await fills.JoinOrLeadAsync(target, digest, catalog.FindDescribedSize(target.Repository, digest), options.Reason, cancellationToken);
+            var isRead = false;
             try
             {
-                failure = await fill.Started.WaitAsync(cancellationToken);
-            }
-            catch (OperationCanceledException)
-            {
-                fill.Leave();
-                throw;
-            }
-
-            if (failure is not null)
-            {
-                fill.Leave();
-                if (fill.Target.Repository == target.Repository && !WasStoppedAsBackground(fill, failure, reason))
+                // It may have begun, for another repository, after this pull had looked for one.
+                if (fill.Target.Repository != target.Repository
+                    && await ProveOnceAsync(target, digest, options.ProofReason, cancellationToken) is { } unproven)
                 {
-                    return failure;
+                    return unproven;
                 }
 
-                // It failed for another repository's upstream, which says nothing of this one's, or had been refused before this client joined:
-                // this one leads the next fill.
-                await fill.Ended.WaitAsync(cancellationToken);
-                continue;
-            }
+                if (await fill.Started.WaitAsync(cancellationToken) is { } failure)
+                {
+                    if (IsFinal(fill, target, failure, options.Reason))
+                    {
+                        return failure;
+                    }
 
-            if (!known.IsLinked(target.Repository, digest))
+                    await fill.Ended.WaitAsync(cancellationToken);
+                }
+                else if (!fill.IsInStore)
+                {
+                    isRead = fill.Staging is not null;
+                    return await OpenFillAsync(fill, target, digest, options.Reason, cancellationToken);
+                }
+                else if (await OpenStoredAsync(target, digest, options.ProofReason, cancellationToken) is { } stored)
+                {
+                    return stored;
+                }
+            }
+            finally
             {
-                await known.LinkProvenAsync(target, digest);
+                if (!isRead)
+                {
+                    fill.Leave();
+                }
             }
-
-            return await OpenFillAsync(fill, target, digest, reason, cancellationToken);
         }
     }
 
-    private static bool WasStoppedAsBackground(Fill fill, PullFailure failure, RequestReason reason) =>
-        failure.Kind == PullFailureKind.Throttled && fill.LedFor.IsBackground() && !reason.IsBackground();
+    /// <summary>
+    /// Not where it failed for another repository's upstream, which says nothing of this one's, nor where it was refused as background
+    /// work before this client joined: this one leads the next fill then.
+    /// </summary>
+    private static bool IsFinal(Fill fill, RuleMatch target, PullFailure failure, RequestReason reason) =>
+        fill.Target.Repository == target.Repository
+        && !(failure.Kind == PullFailureKind.Throttled && fill.LedFor.IsBackground() && !reason.IsBackground());
 
     private async Task<PullResult<BlobContent>> OpenFillAsync(
         Fill fill, RuleMatch target, Digest digest, RequestReason reason, CancellationToken cancellationToken)
     {
+        if (!known.IsLinked(target.Repository, digest))
+        {
+            await known.LinkProvenAsync(target, digest);
+        }
+
         if (fill.Staging is not null)
         {
             return new PullResult<BlobContent>(new FillContent(fill, end => Private(target, digest, reason, fill.Size, end)), CacheStatus.Miss, null);
         }
 
-        fill.Leave();
         var content = Private(target, digest, reason, fill.Size, null);
         if (await content.OpenAsync(cancellationToken) is not { } failure)
         {
@@ -193,6 +210,22 @@ internal sealed class BlobPull(
 
         await content.DisposeAsync();
         return failure;
+    }
+
+    /// <summary>What was stored while this pull was on its way to a fill; null where it is gone again.</summary>
+    private async Task<PullResult<BlobContent>?> OpenStoredAsync(RuleMatch target, Digest digest, RequestReason reason, CancellationToken cancellationToken)
+    {
+        if (await ProveOnceAsync(target, digest, reason, cancellationToken) is { } unproven)
+        {
+            return unproven;
+        }
+
+        if (Open(target, digest) is { } stored)
+        {
+            return new PullResult<BlobContent>(new StoredContent(stored), CacheStatus.Hit, null);
+        }
+
+        return null;
     }
 
     private PrivateContent Private(RuleMatch target, Digest digest, RequestReason reason, long? size, long? end) => new(

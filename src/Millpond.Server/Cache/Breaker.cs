@@ -14,6 +14,7 @@ internal sealed class Breaker(TimeProvider time)
     private static readonly TimeSpan SlowestProbe = TimeSpan.FromSeconds(30);
 
     private readonly Lock gate = new();
+    private TaskCompletionSource closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int failures;
     private bool open;
     private TimeSpan probeDelay = FirstProbe;
@@ -21,13 +22,28 @@ internal sealed class Breaker(TimeProvider time)
 
     public bool IsOpen => Volatile.Read(ref open);
 
+    /// <summary>Ends when it is closed.</summary>
+    public Task Closed
+    {
+        get
+        {
+            lock (gate)
+            {
+                return open ? closed.Task : Task.CompletedTask;
+            }
+        }
+    }
+
     /// <summary>When the next probe goes out, for Retry-After.</summary>
     public TimeSpan UntilProbe
     {
         get
         {
-            var left = nextProbe - time.GetUtcNow();
-            return left > FirstProbe ? left : FirstProbe;
+            lock (gate)
+            {
+                var left = nextProbe - time.GetUtcNow();
+                return left > FirstProbe ? left : FirstProbe;
+            }
         }
     }
 
@@ -36,7 +52,12 @@ internal sealed class Breaker(TimeProvider time)
         lock (gate)
         {
             failures = 0;
-            open = false;
+            if (open)
+            {
+                open = false;
+                closed.SetResult();
+            }
+
             probeDelay = FirstProbe;
         }
     }
@@ -54,6 +75,7 @@ internal sealed class Breaker(TimeProvider time)
             }
 
             open = true;
+            closed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             nextProbe = time.GetUtcNow() + probeDelay;
             return true;
         }

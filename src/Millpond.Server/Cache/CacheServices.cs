@@ -16,6 +16,7 @@ public sealed class CacheServices : IAsyncDisposable
     private static readonly TimeSpan SweepEvery = TimeSpan.FromHours(1);
 
     private readonly CancellationTokenSource stopping = new();
+    private readonly CancellationTokenSource stoppingBackground = new();
     private readonly GovernedUpstreams upstreams;
     private readonly Fills fills;
     private readonly BlobStore store;
@@ -50,7 +51,8 @@ public sealed class CacheServices : IAsyncDisposable
         Observe(metrics);
         eviction.Enforce();
         var completion = new CompletionWorker(queue, rules, manifests, fetch, blobs, known, memory, time, logs.CreateLogger<CompletionWorker>());
-        background = Task.WhenAll(completion.RunAsync(token), SweepAsync(configuration.Storage.PartialsFor, time, token));
+        background = Task.WhenAll(
+            completion.RunAsync(stoppingBackground.Token), SweepAsync(configuration.Storage.PartialsFor, time, stoppingBackground.Token));
     }
 
     public PullThrough PullThrough { get; }
@@ -59,11 +61,16 @@ public sealed class CacheServices : IAsyncDisposable
     public IReadOnlyList<UpstreamState> UpstreamStates() => upstreams.States();
 
     /// <summary>Shutdown: fills with readers go on until the grace ends, then all pause and keep their partials.</summary>
-    public Task DrainAsync(TimeSpan grace) => fills.DrainAsync(grace);
+    public async Task DrainAsync(TimeSpan grace)
+    {
+        // Work that no client waits for holds up no end.
+        await stoppingBackground.CancelAsync();
+        await fills.DrainAsync(grace);
+    }
 
     public async ValueTask DisposeAsync()
     {
-        await fills.DrainAsync(TimeSpan.Zero);
+        await DrainAsync(TimeSpan.Zero);
         await stopping.CancelAsync();
         try
         {
@@ -74,9 +81,10 @@ public sealed class CacheServices : IAsyncDisposable
             // That is how background work ends.
         }
 
-        // Background work may have begun a fill after the first drain; none may outlive the catalog.
-        await fills.DrainAsync(TimeSpan.Zero);
+        // What began while the others drained: nothing begins any more.
+        await fills.WhenNoneRunsAsync();
         upstreams.Dispose();
+        stoppingBackground.Dispose();
         stopping.Dispose();
     }
 

@@ -22,6 +22,9 @@ internal sealed class Fill : IDisposable
 
     private static readonly TimeSpan LongWait = TimeSpan.FromSeconds(5);
 
+    /// <summary>Before that nothing can be said of a download's rate.</summary>
+    private static readonly TimeSpan RateIsKnownAfter = TimeSpan.FromSeconds(1);
+
     private const int MostSideRequests = 2;
 
     private readonly Fills owner;
@@ -34,6 +37,7 @@ internal sealed class Fill : IDisposable
     // The tail of a slow upstream is released by the machine's clock, not the host's: it is about waking readers, never about deciding.
     private readonly ITimer waker;
     private TaskCompletionSource pulse = NewPulse();
+    private long size;
     private long released;
     private long pulsed;
     private long startedAt;
@@ -50,7 +54,7 @@ internal sealed class Fill : IDisposable
         this.time = time;
         Target = target;
         Digest = digest;
-        Size = size;
+        this.size = size ?? -1;
         LedFor = reason;
         this.reason = (int)reason;
         pause = CancellationTokenSource.CreateLinkedTokenSource(stopping);
@@ -68,8 +72,8 @@ internal sealed class Fill : IDisposable
     /// <summary>The most urgent reason of all who joined: a client never waits at the priority of background work.</summary>
     public RequestReason Reason => (RequestReason)Volatile.Read(ref reason);
 
-    /// <summary>The whole length in bytes, once known.</summary>
-    public long? Size { get; private set; }
+    /// <summary>The whole length in bytes, once known. One word, so that nobody reads half of it.</summary>
+    public long? Size => Volatile.Read(ref size) is >= 0 and var known ? known : null;
 
     /// <summary>The growing file; null where nothing can be stored and each client is passed through.</summary>
     public Staging? Staging { get; private set; }
@@ -85,6 +89,9 @@ internal sealed class Fill : IDisposable
 
     /// <summary>All bytes are here, verified and released.</summary>
     public bool IsWhole => Volatile.Read(ref whole);
+
+    /// <summary>There was nothing to download: the blob had been stored between the pull's look for it and the start of this fill.</summary>
+    public bool IsInStore { get; private set; }
 
     public PullFailure? Failure { get; private set; }
 
@@ -110,14 +117,13 @@ internal sealed class Fill : IDisposable
     {
         lock (gate)
         {
-            if (closed)
+            if (closed || Staging is { } growing && !growing.TryAddReference())
             {
                 return false;
             }
 
             readers++;
             Volatile.Write(ref reason, Math.Min(reason, (int)joining));
-            Staging?.AddReference();
             if (readers == 1)
             {
                 owner.Adopted(this);
@@ -142,14 +148,14 @@ internal sealed class Fill : IDisposable
             closed = true;
         }
 
-        pause.Cancel();
+        CancelDownload();
     }
 
     /// <summary>Stops the download and keeps what is here, at shutdown.</summary>
     public void Pause()
     {
         Close();
-        pause.Cancel();
+        CancelDownload();
     }
 
     /// <summary>Upstream has answered (or a partial from before is taken up): readers may begin.</summary>
@@ -158,7 +164,7 @@ internal sealed class Fill : IDisposable
         lock (gate)
         {
             Staging = staging;
-            Size = size;
+            SetSize(size);
             startedAt = time.GetTimestamp();
             for (var i = 0; i < readers; i++)
             {
@@ -169,13 +175,26 @@ internal sealed class Fill : IDisposable
         started.TrySetResult(null);
     }
 
+    /// <summary>The blob is stored already: whoever waits opens it there.</summary>
+    public void StartStored()
+    {
+        lock (gate)
+        {
+            closed = true;
+            IsInStore = true;
+        }
+
+        started.TrySetResult(null);
+        Pulse();
+    }
+
     /// <summary>Nothing can be stored; whoever waits opens a private source.</summary>
     public void StartWithoutStoring(long? size)
     {
         lock (gate)
         {
             closed = true;
-            Size = size;
+            SetSize(size);
             storingFailed = true;
         }
 
@@ -203,7 +222,7 @@ internal sealed class Fill : IDisposable
     {
         lock (gate)
         {
-            Size = size;
+            SetSize(size);
             Volatile.Write(ref released, size);
             Volatile.Write(ref whole, true);
         }
@@ -271,8 +290,9 @@ internal sealed class Fill : IDisposable
     public bool TryTakeSideRequest(long offset)
     {
         var ahead = offset - Released;
-        var elapsed = time.GetElapsedTime(startedAt).TotalSeconds;
-        if (ahead <= FarAhead || Released / Math.Max(elapsed, 0.001) * LongWait.TotalSeconds >= ahead)
+        var elapsed = time.GetElapsedTime(startedAt);
+        var downloaded = Released - (Staging?.ResumedFrom ?? 0);
+        if (ahead <= FarAhead || elapsed < RateIsKnownAfter || downloaded / elapsed.TotalSeconds * LongWait.TotalSeconds >= ahead)
         {
             return false;
         }
@@ -299,6 +319,20 @@ internal sealed class Fill : IDisposable
     }
 
     private static TaskCompletionSource NewPulse() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private void SetSize(long? known) => Volatile.Write(ref size, known ?? -1);
+
+    private void CancelDownload()
+    {
+        try
+        {
+            pause.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It ended by itself a moment ago.
+        }
+    }
 
     private void Wake()
     {

@@ -7,13 +7,22 @@ namespace Millpond.Server.Cache;
 internal sealed class FillContent(Fill fill, Func<long?, PrivateContent> openPrivate) : BlobContent
 {
     private long expectedEnd = long.MaxValue;
-    private PrivateContent? ahead;
+    private bool isPart;
+
+    /// <summary>This reader's own source, far ahead of the download or in its place.</summary>
+    private PrivateContent? own;
     private bool holdsSideRequest;
+    private bool sideRequestFailed;
+    private bool readsOnAlone;
     private bool disposed;
 
     public override long? Length => fill.Size;
 
-    public override void Expect(long from, long length) => expectedEnd = from + length;
+    public override void Expect(long from, long length)
+    {
+        expectedEnd = from + length;
+        isPart = from > 0 || fill.Size is { } size && expectedEnd < size;
+    }
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, long offset, CancellationToken cancellationToken)
     {
@@ -22,10 +31,17 @@ internal sealed class FillContent(Fill fill, Func<long?, PrivateContent> openPri
             // In this order: a fill turns whole after its last bytes were released, so what is released is then final.
             var isWhole = fill.IsWhole;
             var released = fill.Released;
-            if (offset < released && fill.Staging is { } staging)
+            if (!readsOnAlone && offset < released && fill.Staging is { } staging)
             {
+                // The download has caught up with who was far ahead.
+                EndSideRequest();
                 var most = (int)Math.Min(buffer.Length, released - offset);
                 return staging.Read(buffer.Span[..most], offset);
+            }
+
+            if (fill.StoringFailed)
+            {
+                return await ReadOnAloneAsync(buffer, offset, cancellationToken);
             }
 
             if (isWhole)
@@ -33,22 +49,19 @@ internal sealed class FillContent(Fill fill, Func<long?, PrivateContent> openPri
                 return 0;
             }
 
-            if (fill.StoringFailed)
-            {
-                return await ReadPrivatelyAsync(buffer, offset, verify: true, cancellationToken);
-            }
-
             if (fill.Failure is { } failure)
             {
                 throw new FillFailedException(failure);
             }
 
-            if (ahead is not null || fill.TryTakeSideRequest(offset) && (holdsSideRequest = true))
+            if (!TakesSideRequest(offset))
             {
-                return await ReadPrivatelyAsync(buffer, offset, verify: false, cancellationToken);
+                await fill.WaitBeyondAsync(offset, cancellationToken);
             }
-
-            await fill.WaitBeyondAsync(offset, cancellationToken);
+            else if (await ReadAheadAsync(buffer, offset, cancellationToken) is { } count)
+            {
+                return count;
+            }
         }
     }
 
@@ -60,31 +73,62 @@ internal sealed class FillContent(Fill fill, Func<long?, PrivateContent> openPri
         }
 
         disposed = true;
-        if (ahead is not null)
+        EndSideRequest();
+        if (own is not null)
         {
-            await ahead.DisposeAsync();
-        }
-
-        if (holdsSideRequest)
-        {
-            fill.ReturnSideRequest();
+            await own.DisposeAsync();
         }
 
         fill.Leave();
     }
 
-    private async ValueTask<int> ReadPrivatelyAsync(Memory<byte> buffer, long offset, bool verify, CancellationToken cancellationToken)
+    private bool TakesSideRequest(long offset)
     {
-        if (ahead is null)
+        holdsSideRequest = holdsSideRequest || !sideRequestFailed && fill.TryTakeSideRequest(offset);
+        return holdsSideRequest;
+    }
+
+    /// <summary>From a request of this reader's own; null where that failed, and the download is waited for after all.</summary>
+    private async ValueTask<int?> ReadAheadAsync(Memory<byte> buffer, long offset, CancellationToken cancellationToken)
+    {
+        try
         {
-            // A body that must be verified is asked to its end; a range ahead only as far as this client reads.
-            ahead = openPrivate(verify || fill.Size is not { } size || expectedEnd >= size ? null : expectedEnd);
-            if (verify && fill.Staging is { } staging)
+            own ??= openPrivate(isPart && expectedEnd < fill.Size ? expectedEnd : null);
+            return await own.ReadAsync(buffer, offset, cancellationToken);
+        }
+        catch (FillFailedException)
+        {
+            sideRequestFailed = true;
+            EndSideRequest();
+            return null;
+        }
+    }
+
+    private void EndSideRequest()
+    {
+        if (holdsSideRequest)
+        {
+            holdsSideRequest = false;
+            own?.Close();
+            own = null;
+            fill.ReturnSideRequest();
+        }
+    }
+
+    private ValueTask<int> ReadOnAloneAsync(Memory<byte> buffer, long offset, CancellationToken cancellationToken)
+    {
+        if (!readsOnAlone)
+        {
+            EndSideRequest();
+            readsOnAlone = true;
+            own = openPrivate(isPart && expectedEnd < fill.Size ? expectedEnd : null);
+            if (!isPart && fill.Staging is { } staging)
             {
-                ahead.PrimeFrom(staging, offset);
+                // A whole body is never ended before its digest holds, wherever its bytes came from.
+                own.PrimeFrom(staging, offset);
             }
         }
 
-        return await ahead.ReadAsync(buffer, offset, cancellationToken);
+        return own!.ReadAsync(buffer, offset, cancellationToken);
     }
 }

@@ -6,6 +6,7 @@ using Millpond.Images;
 using Millpond.Server.Catalog;
 using Millpond.Server.Store;
 using Millpond.Server.Telemetry;
+using Millpond.Server.Upstream;
 
 namespace Millpond.Server.Cache;
 
@@ -25,6 +26,12 @@ internal sealed partial class FillWorkshop(
     /// <returns>True where a damaged partial from an earlier run made it fail: worth one more run from zero.</returns>
     public async Task<bool> RunAsync(Fill fill, bool resume)
     {
+        if (IsStored(fill))
+        {
+            fill.StartStored();
+            return false;
+        }
+
         var begun = time.GetTimestamp();
         var upstream = upstreams[fill.Target.Rule];
         using var hash = IncrementalHash.CreateHash(fill.Digest.Algorithm == "sha512" ? HashAlgorithmName.SHA512 : HashAlgorithmName.SHA256);
@@ -34,9 +41,20 @@ internal sealed partial class FillWorkshop(
         DiskPromise? promise = null;
         try
         {
-            if (staging is null || staging.Size != staging.Written)
+            if (staging is null || body.Size != staging.Written)
             {
-                if (await body.OpenAsync(fill.Pausing) is { } failure)
+                var failure = await body.OpenAsync(fill.Pausing);
+                if (staging is not null && body.LastResult is { Outcome: UpstreamOutcome.BadAnswer })
+                {
+                    // The partial may be no beginning of what upstream has: once more from the first byte before the upstream is blamed.
+                    await staging.DiscardAsync();
+                    staging = null;
+                    hash.GetHashAndReset();
+                    body.StartOver(fill.Size);
+                    failure = await body.OpenAsync(fill.Pausing);
+                }
+
+                if (failure is not null)
                 {
                     negative.Learn(fill.Target.Repository, NegativeCache.Blob(fill.Digest), upstream.CredentialVersion, body.LastResult!);
                     await EndAsync(fill, staging, failure);
@@ -78,6 +96,10 @@ internal sealed partial class FillWorkshop(
 
     public void LogUnexpected(Fill fill, Exception exception) => Log.Unexpected(log, fill.Digest, fill.Target.Repository, exception);
 
+    /// <summary>Whether it was stored after the pull had looked for it: two who look at the same moment must not download it twice.</summary>
+    private bool IsStored(Fill fill) =>
+        store.FindLength(fill.Digest) is { } length && length == (known.FindStoredSize(fill.Digest) ?? fill.Size ?? length);
+
     /// <summary>A partial from before, re-hashed; null where there is none or it cannot be used.</summary>
     private Staging? TakeUpPartial(Fill fill, IncrementalHash hash)
     {
@@ -87,6 +109,12 @@ internal sealed partial class FillWorkshop(
             staging = store.TryResume(fill.Digest);
             if (staging is null)
             {
+                return null;
+            }
+
+            if (staging.Written > fill.Size)
+            {
+                _ = staging.DiscardAsync();
                 return null;
             }
 
@@ -147,6 +175,7 @@ internal sealed partial class FillWorkshop(
                 {
                     Log.CannotStore(log, fill.Digest, full.Message);
                     metrics.PassedThrough(fill.Target.Rule.UpstreamName);
+                    metrics.FillEnded(fill.Target.Rule.UpstreamName, "passed_through");
                     fill.StopStoring();
                     await staging.DiscardAsync();
                     return false;
@@ -222,18 +251,20 @@ internal sealed partial class FillWorkshop(
 
     private async Task CommitAsync(Fill fill, Staging staging)
     {
+        // Before its file is there, so that nobody takes that for a file the catalog does not list.
+        known.Stored(fill.Digest, staging.Written);
         try
         {
             await staging.CommitAsync();
         }
         catch (IOException failed)
         {
+            known.Forget(fill.Digest);
             Log.CannotStore(log, fill.Digest, failed.Message);
             await staging.DiscardAsync();
             return;
         }
 
-        known.Stored(fill.Digest, staging.Written);
         try
         {
             await catalog.PutBlobAsync(fill.Digest, staging.Written, fill.Target.Repository, fill.Target.Rule.Prefix, time.GetUtcNow());

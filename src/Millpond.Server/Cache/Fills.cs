@@ -86,10 +86,10 @@ internal sealed class Fills
             }
         }
 
-        var all = Task.WhenAll(running.Values.Select(fill => fill.Ended));
+        var none = WhenNoneRunsAsync();
         try
         {
-            await all.WaitAsync(grace, time);
+            await none.WaitAsync(grace, time);
         }
         catch (TimeoutException)
         {
@@ -98,7 +98,16 @@ internal sealed class Fills
                 fill.Pause();
             }
 
-            await Task.WhenAll(running.Values.Select(fill => fill.Ended));
+            await none;
+        }
+    }
+
+    /// <summary>Ends when no fill runs, those included that begin meanwhile.</summary>
+    public async Task WhenNoneRunsAsync()
+    {
+        while (running.Values.FirstOrDefault() is { } fill)
+        {
+            await fill.Ended;
         }
     }
 

@@ -22,8 +22,14 @@ internal sealed class GovernedUpstream(PullThroughRule rule, UpstreamClient clie
     public Task<UpstreamResult<BlobProbe>> ProbeBlobAsync(RequestReason reason, RepositoryName repository, Digest digest, CancellationToken cancellationToken) =>
         Governor.AskAsync(reason, token => client.ProbeBlobAsync(repository, digest, token), cancellationToken);
 
-    public Task<UpstreamResult<BlobBody>> GetBlobAsync(Func<RequestReason> reason, RepositoryName repository, Digest digest, ByteRange? range, CancellationToken cancellationToken) =>
-        Governor.AskBodyAsync(reason, token => client.GetBlobAsync(repository, digest, range, token), cancellationToken);
+    /// <param name="asked">Called when the request goes out: until then it waits for a slot, which is no fault of the upstream.</param>
+    public Task<UpstreamResult<BlobBody>> GetBlobAsync(
+        Func<RequestReason> reason, RepositoryName repository, Digest digest, ByteRange? range, CancellationToken cancellationToken, Action? asked = null) =>
+        Governor.AskBodyAsync(reason, token =>
+        {
+            asked?.Invoke();
+            return client.GetBlobAsync(repository, digest, range, token);
+        }, cancellationToken);
 
     public Task<UpstreamResult<TagPage>> ListTagsAsync(RequestReason reason, RepositoryName repository, string? last, CancellationToken cancellationToken) =>
         Governor.AskAsync(reason, token => client.ListTagsAsync(repository, last, token), cancellationToken);

@@ -22,6 +22,7 @@ internal sealed partial class Governor
     private readonly RateBudget budget;
     private readonly Breaker breaker;
     private readonly Lock gate = new();
+    private int probing;
     private DateTimeOffset? lastSuccess;
     private DateTimeOffset? lastFailureAt;
     private string? lastFailure;
@@ -45,7 +46,22 @@ internal sealed partial class Governor
 
     public bool IsOpen => breaker.IsOpen;
 
-    /// <summary>Whether the upstream has failed lately or says that little of its rate limit is left.</summary>
+    /// <summary>Ends when the breaker is closed.</summary>
+    public Task Closed => breaker.Closed;
+
+    /// <summary>What the last failure was, in words.</summary>
+    public string LastFailure
+    {
+        get
+        {
+            lock (gate)
+            {
+                return lastFailure ?? "";
+            }
+        }
+    }
+
+    /// <summary>Whether the upstream throttles, or says that little of its rate limit is left.</summary>
     public bool IsLow => budget.IsLow;
 
     /// <summary>A short request: manifests, lists, proofs.</summary>
@@ -63,7 +79,7 @@ internal sealed partial class Governor
         return Refuse<T>(reason, throttleHolds: true) ?? Note(reason, await request(cancellationToken));
     }
 
-    /// <summary>A body: the slot is held until the body is disposed.</summary>
+    /// <summary>A body: the slot is held until the body is disposed. Waits for a slot as long as it takes: bodies are long.</summary>
     /// <param name="reasonNow">Why, asked again while it waits.</param>
     /// <param name="request">The request.</param>
     /// <param name="cancellationToken">Gives it up.</param>
@@ -71,9 +87,7 @@ internal sealed partial class Governor
     public async Task<UpstreamResult<BlobBody>> AskBodyAsync(
         Func<RequestReason> reasonNow, Func<CancellationToken, Task<UpstreamResult<BlobBody>>> request, CancellationToken cancellationToken)
     {
-        var reason = reasonNow();
-        // Registries that count pulls count manifests; a throttled upstream's blobs may still come.
-        if (Refuse<BlobBody>(reason, throttleHolds: reason >= RequestReason.Completion) is { } refused)
+        if (RefuseBody(reasonNow()) is { } refused)
         {
             return refused;
         }
@@ -81,8 +95,8 @@ internal sealed partial class Governor
         var slot = await TakeAsync(bodies, reasonNow, cancellationToken);
         try
         {
-            reason = reasonNow();
-            var result = Refuse<BlobBody>(reason, throttleHolds: false) ?? Note(reason, await request(cancellationToken));
+            var reason = reasonNow();
+            var result = RefuseBody(reason) ?? Note(reason, await request(cancellationToken));
             if (result.IsFound)
             {
                 var body = result.Value;
@@ -144,13 +158,16 @@ internal sealed partial class Governor
         }
     }
 
+    /// <summary>Registries that count pulls count manifests; a throttled upstream's blobs may still come.</summary>
+    private UpstreamResult<BlobBody>? RefuseBody(RequestReason reason) => Refuse<BlobBody>(reason, throttleHolds: reason.IsBackground());
+
     private UpstreamResult<T>? Refuse<T>(RequestReason reason, bool throttleHolds)
         where T : class
     {
         if (breaker.IsOpen && reason != RequestReason.Probe)
         {
             return new UpstreamResult<T>(
-                UpstreamOutcome.Unreachable, null, $"{upstream} has failed twice in a row and is not asked until a probe finds it back: {lastFailure}",
+                UpstreamOutcome.Unreachable, null, $"{upstream} has failed twice in a row and is not asked until a probe finds it back: {LastFailure}",
                 breaker.UntilProbe);
         }
 
@@ -205,25 +222,49 @@ internal sealed partial class Governor
 
     private void StartProbing()
     {
-        Log.BreakerOpened(log, upstream, lastFailure ?? "");
-        _ = ProbeUntilBackAsync();
+        Log.BreakerOpened(log, upstream, LastFailure);
+
+        // A breaker that closed and opened again between two probes has its probing still.
+        if (Interlocked.Exchange(ref probing, 1) == 0)
+        {
+            _ = ProbeUntilBackAsync();
+        }
     }
 
     private async Task ProbeUntilBackAsync()
     {
         try
         {
-            while (breaker.IsOpen)
+            do
             {
-                await Task.Delay(breaker.NextProbeDelay(), time, stopping);
-                Note(RequestReason.Probe, await ping(stopping));
-            }
+                while (breaker.IsOpen)
+                {
+                    await Task.Delay(breaker.NextProbeDelay(), time, stopping);
+                    await ProbeAsync();
+                }
 
-            Log.BreakerClosed(log, upstream);
+                Log.BreakerClosed(log, upstream);
+                Volatile.Write(ref probing, 0);
+            }
+            while (breaker.IsOpen && Interlocked.Exchange(ref probing, 1) == 0);
         }
         catch (OperationCanceledException)
         {
             // The server stops.
+        }
+    }
+
+    private async Task ProbeAsync()
+    {
+        try
+        {
+            Note(RequestReason.Probe, await ping(stopping));
+        }
+        catch (Exception unexpected) when (!stopping.IsCancellationRequested)
+        {
+            // Whatever it is, the probing must go on: nothing else closes the breaker.
+            Log.ProbeFailed(log, upstream, unexpected);
+            Remember(unexpected.Message);
         }
     }
 
@@ -246,5 +287,8 @@ internal sealed partial class Governor
 
         [LoggerMessage(1002, LogLevel.Information, "{Upstream} answers again")]
         public static partial void BreakerClosed(ILogger logger, string upstream);
+
+        [LoggerMessage(1003, LogLevel.Error, "{Upstream} could not be probed; it is tried again")]
+        public static partial void ProbeFailed(ILogger logger, string upstream, Exception exception);
     }
 }

@@ -16,15 +16,22 @@ internal sealed partial class ManifestFetch(
 
     private static readonly TimeSpan BetweenTries = TimeSpan.FromMilliseconds(250);
 
-    // A client that waits does not join work that a nearly used-up rate limit stops.
-    private readonly SingleFlight<(RepositoryName, string, string?, bool IsBackground), PullResult<ManifestContent>> fetches = new(stopping);
+    private readonly SingleFlight<(RepositoryName, string, string?), PullResult<ManifestContent>> fetches = new(stopping);
 
     /// <summary>Fetches by tag or digest.</summary>
     /// <param name="reference">What upstream is asked for.</param>
     /// <param name="tag">The tag to set to what comes; null for a pull by digest.</param>
-    public Task<PullResult<ManifestContent>> RunAsync(
-        RuleMatch target, string reference, string? tag, RequestReason reason, CancellationToken cancellationToken) =>
-        fetches.RunAsync((target.Repository, reference, tag, reason.IsBackground()), token => FetchAsync(target, reference, tag, reason, token), cancellationToken);
+    public async Task<PullResult<ManifestContent>> RunAsync(
+        RuleMatch target, string reference, string? tag, RequestReason reason, CancellationToken cancellationToken)
+    {
+        var result = await JoinAsync();
+
+        // A client joins what was begun in the background, so that it costs one GET; but that is refused first where little is left of a limit.
+        return !reason.IsBackground() && result.Failure is { Kind: PullFailureKind.Throttled } ? await JoinAsync() : result;
+
+        Task<PullResult<ManifestContent>> JoinAsync() =>
+            fetches.RunAsync((target.Repository, reference, tag), token => FetchAsync(target, reference, tag, reason, token), cancellationToken);
+    }
 
     /// <summary>Keeps a manifest for this repository that is stored already, and sets the tag where one is given.</summary>
     public async Task KeepAsync(RuleMatch target, ManifestContent content, string? tag)

@@ -47,7 +47,8 @@ internal sealed class PrioritySlots(int count)
     {
         lock (gate)
         {
-            // One who gave up waiting is passed over here rather than searched for when it gives up.
+            // One who gave up waiting is dropped here rather than searched for when it gives up.
+            waiting.RemoveAll(static waiter => waiter.Turn.Task.IsCompleted);
             while (waiting.MinBy(static waiter => waiter.Priority()) is { } next)
             {
                 waiting.Remove(next);

@@ -44,6 +44,11 @@ internal sealed class PrivateContent : BlobContent
         for (var at = 0L; at < upTo;)
         {
             var count = staging.Read(scratch.AsSpan(0, (int)Math.Min(scratch.Length, upTo - at)), at);
+            if (count == 0)
+            {
+                throw new IOException($"The partial download of {digest} ends at byte {at} of {upTo}.");
+            }
+
             hash.AppendData(scratch, 0, count);
             at += count;
         }
@@ -71,9 +76,14 @@ internal sealed class PrivateContent : BlobContent
 
     public override ValueTask DisposeAsync()
     {
+        Close();
+        return ValueTask.CompletedTask;
+    }
+
+    public void Close()
+    {
         body?.Dispose();
         hash?.Dispose();
-        return ValueTask.CompletedTask;
     }
 
     private HashAlgorithmName HashName => digest.Algorithm == "sha512" ? HashAlgorithmName.SHA512 : HashAlgorithmName.SHA256;

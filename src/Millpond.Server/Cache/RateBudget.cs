@@ -2,7 +2,7 @@ using Millpond.Server.Upstream;
 
 namespace Millpond.Server.Cache;
 
-/// <summary>What an upstream's rate-limit headers and 429 answers allow. Between two answers it counts down by itself.</summary>
+/// <summary>What an upstream's rate-limit headers and 429 answers allow.</summary>
 internal sealed class RateBudget(TimeProvider time)
 {
     /// <summary>Background work stops when less than this share of the limit is left: the rest is for clients that wait.</summary>

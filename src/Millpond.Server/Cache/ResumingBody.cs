@@ -20,6 +20,9 @@ internal sealed class ResumingBody : IDisposable
     /// <summary>The most a cold pull waits for its first answer, over all tries (DESIGN: errors).</summary>
     private static readonly TimeSpan FirstAnswer = TimeSpan.FromSeconds(30);
 
+    /// <summary>The most a download under way waits, since its last byte, for an upstream whose breaker is open: a restart takes that long.</summary>
+    private static readonly TimeSpan LongestOutage = TimeSpan.FromMinutes(2);
+
     private static readonly TimeSpan RateWindow = TimeSpan.FromSeconds(60);
 
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(250);
@@ -38,7 +41,8 @@ internal sealed class ResumingBody : IDisposable
     private CancellationTokenRegistration caller;
     private bool isCallerWatched;
     private int tries;
-    private long windowStart;
+    private TimeSpan outage;
+    private TimeSpan windowWaited;
     private long windowBytes;
 
     /// <param name="reason">Why, as of now: one more urgent may join at any time.</param>
@@ -76,13 +80,14 @@ internal sealed class ResumingBody : IDisposable
     /// <exception cref="OperationCanceledException">The caller's token.</exception>
     public async Task<PullFailure?> OpenAsync(CancellationToken cancellationToken)
     {
-        using var bound = new CancellationTokenSource(FirstAnswer, time);
+        using var bound = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, bound.Token);
+        var begun = 0L;
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                if (await ConnectAsync(both.Token) is not { } failure)
+                if (await ConnectAsync(both.Token, WatchAnswer) is not { } failure)
                 {
                     return null;
                 }
@@ -94,13 +99,30 @@ internal sealed class ResumingBody : IDisposable
 
                 await Task.Delay(FirstDelay, time, both.Token);
             }
-            catch (OperationCanceledException cause) when (bound.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+            catch (OperationCanceledException) when (bound.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
             {
                 LastResult = upstream.Governor.TimedOut<BlobBody>(
-                    reason(), $"{upstream.Rule.UpstreamName} gave no answer for {FirstAnswer.TotalSeconds} s over all tries", cause);
+                    reason(), $"{upstream.Rule.UpstreamName} gave no answer for {FirstAnswer.TotalSeconds} s over all tries");
                 return LastResult.ToFailure(upstream.Rule, PullFailureKind.BlobUnknown);
             }
         }
+
+        // The bound is on the upstream's answers: not on the wait for a slot before, nor on what is skipped of a body after.
+        void WatchAnswer(bool isAwaited)
+        {
+            begun = begun == 0 ? time.GetTimestamp() : begun;
+            var left = FirstAnswer - time.GetElapsedTime(begun);
+            bound.CancelAfter(!isAwaited ? Timeout.InfiniteTimeSpan : left > TimeSpan.Zero ? left : TimeSpan.Zero);
+        }
+    }
+
+    /// <summary>Forgets what it has, to ask for the whole blob.</summary>
+    /// <param name="size">As far as it is known from elsewhere.</param>
+    public void StartOver(long? size)
+    {
+        Disconnect();
+        Position = 0;
+        Size = size;
     }
 
     /// <summary>Reads on, over as many connections as it takes; 0 at the end of the blob only.</summary>
@@ -124,6 +146,7 @@ internal sealed class ResumingBody : IDisposable
             if (count > 0)
             {
                 tries = 0;
+                outage = TimeSpan.Zero;
                 Position += count;
                 metrics.BytesIn(upstream.Rule.UpstreamName, count);
                 if (Size is { } promised && Position > promised)
@@ -132,7 +155,7 @@ internal sealed class ResumingBody : IDisposable
                         Failure(PullFailureKind.UpstreamFailed, $"{upstream.Rule.UpstreamName} sent more than the {promised} bytes of {digest}"));
                 }
 
-                if (IsTrickle(count))
+                if (IsTrickle())
                 {
                     // Under the minimum rate for a minute: another connection may do better, and the bytes so far are kept.
                     Disconnect();
@@ -155,6 +178,7 @@ internal sealed class ResumingBody : IDisposable
 
     private async ValueTask<(int Count, string? Broken)> ReadOnceAsync(Memory<byte> buffer, CancellationToken cancellationToken)
     {
+        var begun = time.GetTimestamp();
         try
         {
             // Once for each connection and not for each read: a body has thousands of reads.
@@ -165,7 +189,13 @@ internal sealed class ResumingBody : IDisposable
             }
 
             idle!.CancelAfter(upstream.Rule.Timeouts.Idle);
-            return (await body!.Content.ReadAsync(buffer, idle.Token), null);
+            var count = await body!.Content.ReadAsync(buffer, idle.Token);
+
+            // What passes until the next read is the reader's time, not the upstream's.
+            idle.CancelAfter(Timeout.InfiniteTimeSpan);
+            windowWaited += time.GetElapsedTime(begun);
+            windowBytes += count;
+            return (count, null);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -178,23 +208,21 @@ internal sealed class ResumingBody : IDisposable
         }
     }
 
-    private bool IsTrickle(int count)
+    private bool IsTrickle()
     {
-        windowBytes += count;
-        var elapsed = time.GetElapsedTime(windowStart);
-        if (elapsed < RateWindow)
+        if (windowWaited < RateWindow)
         {
             return false;
         }
 
-        var tooSlow = windowBytes < upstream.Rule.MinimumRate * elapsed.TotalSeconds;
+        var tooSlow = windowBytes < upstream.Rule.MinimumRate * windowWaited.TotalSeconds;
         StartWindow();
         return tooSlow;
     }
 
     private void StartWindow()
     {
-        windowStart = time.GetTimestamp();
+        windowWaited = TimeSpan.Zero;
         windowBytes = 0;
     }
 
@@ -202,6 +230,7 @@ internal sealed class ResumingBody : IDisposable
     {
         while (true)
         {
+            await AwaitUpstreamAsync(cancellationToken);
             if (++tries > MostTries)
             {
                 var last = LastResult is { IsFound: false } refused
@@ -232,11 +261,38 @@ internal sealed class ResumingBody : IDisposable
         }
     }
 
+    /// <summary>While the breaker is open nothing is asked, so that waiting for its probe is no try.</summary>
+    private async Task AwaitUpstreamAsync(CancellationToken cancellationToken)
+    {
+        var closed = upstream.Governor.Closed;
+        if (closed.IsCompleted)
+        {
+            return;
+        }
+
+        var begun = time.GetTimestamp();
+        try
+        {
+            var left = LongestOutage - outage;
+            await closed.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, time, cancellationToken);
+            outage += time.GetElapsedTime(begun);
+        }
+        catch (TimeoutException)
+        {
+            throw new FillFailedException(Failure(
+                PullFailureKind.UpstreamUnreachable,
+                $"{upstream.Rule.UpstreamName} was lost at byte {Position} of {digest} and did not come back within {LongestOutage.TotalMinutes} minutes: "
+                + upstream.Governor.LastFailure));
+        }
+    }
+
     /// <summary>One request, from <see cref="Position"/> on; skips what an upstream without ranges sends again.</summary>
-    private async Task<PullFailure?> ConnectAsync(CancellationToken cancellationToken)
+    /// <param name="watch">Told when the answer begins to be awaited, and when it has come.</param>
+    private async Task<PullFailure?> ConnectAsync(CancellationToken cancellationToken, Action<bool>? watch = null)
     {
         ByteRange? range = Position == 0 && end is null ? null : new ByteRange(Position, (end ?? Size) - 1);
-        var result = await upstream.GetBlobAsync(reason, target.UpstreamRepository, digest, range, cancellationToken);
+        var result = await upstream.GetBlobAsync(reason, target.UpstreamRepository, digest, range, cancellationToken, () => watch?.Invoke(true));
+        watch?.Invoke(false);
         LastResult = result;
         if (!result.IsFound)
         {

@@ -65,7 +65,8 @@ internal sealed partial class UpstreamList(
         }
         catch (TimeoutException)
         {
-            return upstream.Governor.TimedOut<byte[]>(RequestReason.Check, $"{target.Rule.UpstreamName} did not answer for {key} within {bound.TotalSeconds} s");
+            // Its pages may well be coming, however many there are: their own timeouts judge the upstream.
+            return new UpstreamResult<byte[]>(UpstreamOutcome.Timeout, null, $"{target.Rule.UpstreamName} did not answer for {key} within {bound.TotalSeconds} s");
         }
     }
 

@@ -36,10 +36,12 @@ public sealed class BlobResponse(TimeProvider time, MillpondMetrics metrics)
     /// <summary>Answers a GET.</summary>
     public async ValueTask<RegistryAnswer> SendAsync(HttpContext context, BlobContent content, Digest digest, CacheStatus status, string rule)
     {
-        var part = WhichPart(context.Request, digest, content.Length);
+        // Looked at once: a fill may come to know it meanwhile, and the answer has begun by what was known then.
+        var length = content.Length;
+        var part = WhichPart(context.Request, digest, length);
         if (part.Verdict == RangeVerdict.NotSatisfiable)
         {
-            context.Response.Headers.ContentRange = $"bytes */{content.Length}";
+            context.Response.Headers.ContentRange = $"bytes */{length}";
             return await RegistryErrorWriter.WriteAsync(context, RegistryError.RangeNotSatisfiable with { Rule = rule });
         }
 
@@ -50,8 +52,8 @@ public sealed class BlobResponse(TimeProvider time, MillpondMetrics metrics)
             var block = first.AsMemory(0, (int)Math.Min(FirstBlockSize, part.Length));
             var read = block.IsEmpty ? 0 : await content.ReadAsync(block, part.Start, context.RequestAborted);
             SetHeaders(context.Response.Headers, digest, status);
-            SetExtent(context.Response, part, content.Length);
-            var (sent, isCut) = await CopyAsync(context, content, part, block[..read]);
+            SetExtent(context.Response, part, length);
+            var (sent, isCut) = await CopyAsync(context, content, part, length is not null, block[..read]);
             if (isCut)
             {
                 context.Abort();
@@ -99,7 +101,7 @@ public sealed class BlobResponse(TimeProvider time, MillpondMetrics metrics)
     }
 
     private async ValueTask<(long Sent, bool IsCut)> CopyAsync(
-        HttpContext context, BlobContent content, RequestedRange part, ReadOnlyMemory<byte> first)
+        HttpContext context, BlobContent content, RequestedRange part, bool isPromised, ReadOnlyMemory<byte> first)
     {
         // Bytes given by Advance do not count for the framework's own limit, which would cut honest slow readers.
         if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
@@ -133,7 +135,7 @@ public sealed class BlobResponse(TimeProvider time, MillpondMetrics metrics)
                 read = await ReadBlockAsync(writer, content, part.Start + sent, part.Length - sent, context.RequestAborted);
             }
 
-            return (sent, content.Length is not null && sent < part.Length);
+            return (sent, isPromised && sent < part.Length);
         }
         catch (Exception failure) when (failure is FillFailedException or OperationCanceledException)
         {

@@ -72,6 +72,9 @@ public sealed class BlobStore
         return file.Exists ? file.Length : null;
     }
 
+    /// <summary>Whether bytes of this blob are kept from a download that was paused or killed.</summary>
+    public bool HasPartial(Digest digest) => File.Exists(StagingPath(digest));
+
     /// <summary>Whether somebody reads the blob now.</summary>
     public bool IsReading(Digest digest) => reading.ContainsKey(digest);
 

@@ -20,6 +20,7 @@ public sealed class Staging
     private Task flushing = Task.CompletedTask;
     private long written;
     private long flushStarted;
+    private volatile bool flushFailed;
     private int references = 1;
     private int settled;
 
@@ -68,8 +69,22 @@ public sealed class Staging
     /// <summary>Remembers the size once the upstream said it.</summary>
     public void SetSize(long size) => note = note with { Size = size };
 
-    /// <summary>One more that reads; pairs with <see cref="Release"/>.</summary>
+    /// <summary>One more that reads, for whoever holds one already; pairs with <see cref="Release"/>.</summary>
     public void AddReference() => Interlocked.Increment(ref references);
+
+    /// <summary>One more that reads; false where the last one has let go and the file is closed.</summary>
+    public bool TryAddReference()
+    {
+        for (var count = Volatile.Read(ref references); count > 0; count = Volatile.Read(ref references))
+        {
+            if (Interlocked.CompareExchange(ref references, count + 1, count) == count)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     /// <summary>One less; the last one closes the file.</summary>
     public void Release()
@@ -85,6 +100,12 @@ public sealed class Staging
     public async Task CommitAsync()
     {
         await flushing;
+        if (flushFailed)
+        {
+            // The kernel reports a lost write once: the next flush would succeed without the bytes.
+            throw new IOException($"Bytes of {Digest} could not be written to the disk.");
+        }
+
         RandomAccess.FlushToDisk(file);
         store.Publish(path, Digest);
         File.Delete(BlobStore.NotePath(path));
@@ -136,17 +157,20 @@ public sealed class Staging
     private void FlushInBackground()
     {
         var upTo = flushStarted;
+        var isLost = true;
         try
         {
             RandomAccess.FlushToDisk(file);
+            isLost = false;
             WriteNote(upTo);
         }
         catch (IOException)
         {
-            // A failing disk shows at the next append or at the commit, where somebody can act on it.
+            // A failing disk shows at the commit, where somebody can act on it; a note that is too old is only careful.
         }
         finally
         {
+            flushFailed |= isLost;
             Release();
         }
     }

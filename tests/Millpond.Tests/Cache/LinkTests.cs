@@ -81,6 +81,23 @@ public sealed class LinkTests
     }
 
     [Fact]
+    public async Task A_partial_that_was_left_whole_is_proven_like_any_bytes_that_are_here()
+    {
+        using var data = new TemporaryFolder();
+        await using var mine = await FakeUpstream.StartAsync();
+        await using var theirs = await FakeUpstream.StartAsync();
+        mine.Add("team/secret", Image, "1");
+        Partials.Leave(data.File("data"), Image.Layer, Image.Layer.Length, Image.Layer.Length, "mine/team/secret");
+        await using var host = await MillpondHost.StartAsync(
+            [MillpondHost.Rule("mine", mine), MillpondHost.Rule("theirs", theirs)], new MillpondHostOptions { Data = data });
+
+        using var refused = await host.BlobAsync("theirs/team/secret", Image.Layer.Digest);
+        Assert.Equal(HttpStatusCode.NotFound, refused.StatusCode);
+        await host.PullAsync("mine/team/secret", Image, "1");
+        Assert.DoesNotContain(mine.Requests(RequestKind.Blob), request => request.Reference == Image.Layer.Digest.ToString());
+    }
+
+    [Fact]
     public async Task A_head_never_starts_a_fill()
     {
         await using var upstream = await FakeUpstream.StartAsync();

@@ -1,0 +1,105 @@
+using Microsoft.Extensions.Logging;
+using Millpond.Images;
+using Millpond.Server.Cache;
+using Millpond.Server.Catalog;
+using Millpond.Server.Configuration;
+using Millpond.Server.Credentials;
+using Millpond.Server.Rules;
+using Millpond.Server.Store;
+using Millpond.Server.Telemetry;
+using Millpond.Server.Upstream;
+using Millpond.Tests.Fixtures;
+
+namespace Millpond.Tests.Cache;
+
+/// <summary>The parts of the cache that fill blobs, without a server before them: for moments that cannot be steered from outside.</summary>
+internal sealed class CacheParts : IAsyncDisposable
+{
+    private readonly TemporaryFolder folder = new();
+    private readonly CancellationTokenSource stopping = new();
+    private readonly LoggerFactory logs;
+    private readonly MillpondMetrics metrics = new();
+    private readonly TimeProvider time;
+    private readonly PullThroughRule[] rules;
+
+    public CacheParts(FakeUpstream upstream, TimeProvider? time = null, Func<PullThroughRule, PullThroughRule>? change = null, DiskSpace? disk = null)
+    {
+        this.time = time ?? TimeProvider.System;
+        logs = new LoggerFactory([Log]);
+        rules = [Change("up"), Change("other")];
+        Upstreams = new GovernedUpstreams(
+            rules, rule => new UpstreamClient(rule, new UpstreamCredentials(), this.time, logs.CreateLogger<UpstreamClient>()), this.time, metrics, logs,
+            stopping.Token);
+        Store = new BlobStore(folder.File("store"), folder.File("staging"), "boot", disk ?? new DiskSpace(() => (1L << 50, 1L << 50), size => size, _ => 0));
+        Directory.CreateDirectory(folder.File("catalog"));
+        Catalog = CatalogDatabase.Open(folder.File("catalog"), this.time, logs.CreateLogger<CatalogDatabase>());
+        Known = new KnownBlobs(Catalog);
+        Negative = new NegativeCache(new NegativeCacheConfiguration(), this.time);
+        var eviction = new Eviction(Store, Catalog, Known, metrics, logs.CreateLogger<Eviction>());
+        var workshop = new FillWorkshop(Upstreams, Store, Catalog, eviction, Negative, Known, this.time, metrics, logs.CreateLogger<FillWorkshop>());
+        Fills = new Fills(workshop, 4, 64 << 20, this.time, stopping.Token);
+        Blobs = new BlobPull(Upstreams, Fills, Store, Catalog, Known, Negative, this.time, metrics, stopping.Token);
+
+        PullThroughRule Change(string prefix) => (change ?? (rule => rule))(MillpondHost.Rule(prefix, upstream));
+    }
+
+    public CollectedLog Log { get; } = new();
+
+    public GovernedUpstreams Upstreams { get; }
+
+    public BlobStore Store { get; }
+
+    public CatalogDatabase Catalog { get; }
+
+    public KnownBlobs Known { get; }
+
+    public NegativeCache Negative { get; }
+
+    public Fills Fills { get; }
+
+    public BlobPull Blobs { get; }
+
+    /// <summary>A repository under the rule <c>up</c>, or another.</summary>
+    public RuleMatch Target(string repository, string prefix = "up") => new(
+        rules.Single(rule => rule.Prefix == prefix), RepositoryName.Parse($"{prefix}/{repository}"), RepositoryName.Parse(repository));
+
+    /// <summary>Links the blob, as its manifest does, and pulls it.</summary>
+    public async Task<BlobContent> PullAsync(string repository, TestBlob blob)
+    {
+        var target = Target(repository);
+        Known.Link(target.Repository, blob.Digest);
+        var pull = await Blobs.GetAsync(target, blob.Digest, default, CancellationToken.None);
+        Assert.True(pull.IsFound, pull.Failure?.Reason);
+        return pull.Value;
+    }
+
+    public ResumingBody Body(TestBlob blob, string repository, long position = 0) => new(
+        Upstreams[Target(repository).Rule], Target(repository), blob.Digest, () => RequestReason.Pull, position, end: null, blob.Length, time, metrics);
+
+    /// <summary>Reads some bytes at an offset and compares them with the blob's.</summary>
+    public static async Task ReadAsync(BlobContent content, TestBlob blob, long offset, int count)
+    {
+        var (got, expected) = (new byte[count], new byte[count]);
+        for (var at = 0; at < count;)
+        {
+            var read = await content.ReadAsync(got.AsMemory(at), offset + at, CancellationToken.None).AsTask().WaitAsync(Patience.Limit);
+            Assert.NotEqual(0, read);
+            at += read;
+        }
+
+        blob.Read(offset, expected);
+        Assert.Equal(expected, got);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await stopping.CancelAsync();
+        await Fills.DrainAsync(TimeSpan.Zero);
+        Upstreams.Dispose();
+        await Catalog.DisposeAsync();
+        metrics.Dispose();
+        logs.Dispose();
+        stopping.Dispose();
+        folder.Dispose();
+    }
+}
