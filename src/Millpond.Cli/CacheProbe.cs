@@ -10,7 +10,8 @@ internal static class CacheProbe
 {
     private const int AtOnce = 8;
 
-    private static readonly string[] ManifestTypes =
+    /// <summary>What a client that takes every kind of image accepts.</summary>
+    public static readonly string[] ManifestTypes =
     [
         "application/vnd.oci.image.index.v1+json",
         "application/vnd.oci.image.manifest.v1+json",

@@ -8,6 +8,7 @@ var root = new RootCommand("A pull-through cache for container images.")
     RewriteCommand.Create(Streams.Console),
     RestoreCommand.Create(Streams.Console),
     CoverageCommand.Create(Streams.Console),
+    WarmCommand.Create(Streams.Console, TimeProvider.System),
     MirrorCommand.Create(),
     LocalsCommand.Create(),
 };

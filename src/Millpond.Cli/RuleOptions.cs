@@ -9,7 +9,7 @@ internal sealed class RuleOptions
 {
     private readonly Option<string?> registry = new("--registry") { Description = "The cache, as references name it.", HelpName = "HOST" };
     private readonly Option<FileInfo?> config = new("--config") { Description = "Take the rules from a server's configuration file.", HelpName = "FILE" };
-    private readonly Option<Uri?> server = new("--server") { Description = "Take the rules from a running server.", HelpName = "URL" };
+    private readonly Option<string?> server = new("--server") { Description = "Take the rules from a running server.", HelpName = "URL" };
 
     private readonly Option<string?> tiers = new("--tiers")
     {
@@ -25,11 +25,25 @@ internal sealed class RuleOptions
 
     private readonly Option<FileInfo[]> places = new("--places") { Description = "More tables of places. Repeatable.", HelpName = "FILE" };
 
-    public Uri? Server(ParseResult arguments) => arguments.GetValue(server);
-
-    public void AddTo(Command command)
+    /// <exception cref="CommandFailedException">It is no URL of a server.</exception>
+    public Uri? Server(ParseResult arguments)
     {
-        foreach (var option in new Option[] { registry, config, server, tiers, oldRegistry, places })
+        if (arguments.GetValue(server) is not { } text)
+        {
+            return null;
+        }
+
+        return Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
+            ? url
+            : throw new CommandFailedException($"--server: '{text}' is no server's URL; write http:// or https://, host and port.");
+    }
+
+    /// <param name="command">The verb.</param>
+    /// <param name="withConfiguration">Whether the rules may come from a file; a verb that needs a running server asks that one.</param>
+    public void AddTo(Command command, bool withConfiguration = true)
+    {
+        Option[] sources = withConfiguration ? [config, server] : [server];
+        foreach (var option in (Option[])[registry, .. sources, tiers, oldRegistry, places])
         {
             command.Options.Add(option);
         }
@@ -42,7 +56,7 @@ internal sealed class RuleOptions
     /// <exception cref="CommandFailedException">They give none.</exception>
     public async Task<RuleSet> ReadAsync(ParseResult arguments, string? registryDefault, CancellationToken cancellationToken)
     {
-        var source = (arguments.GetValue(config), arguments.GetValue(server)) switch
+        var source = (arguments.GetValue(config), Server(arguments)) switch
         {
             (not null, not null) => throw new CommandFailedException("--config and --server both give the rules; name one of them."),
             ({ } file, null) => RuleSource.FromConfiguration(file),

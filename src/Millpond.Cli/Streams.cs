@@ -8,6 +8,7 @@ internal sealed class Streams
         Input = System.Console.OpenStandardInput,
         Output = System.Console.OpenStandardOutput,
         Messages = System.Console.Error,
+        IsTerminal = !System.Console.IsOutputRedirected,
     };
 
     public required Func<Stream> Input { get; init; }
@@ -15,4 +16,7 @@ internal sealed class Streams
     public required Func<Stream> Output { get; init; }
 
     public required TextWriter Messages { get; init; }
+
+    /// <summary>Whether people watch the output, so that it may move.</summary>
+    public bool IsTerminal { get; init; }
 }

@@ -1,0 +1,82 @@
+using System.Text.Json;
+
+namespace Millpond.Cli.Warming;
+
+/// <summary>
+/// What is done, a line for each image, so that an interrupted run goes on where it stopped. Lines for another server or other platforms
+/// stay and say nothing here; a line that a crash has cut short is passed over.
+/// </summary>
+internal sealed class WarmJournal : IDisposable
+{
+    private readonly string path;
+    private readonly string server;
+    private readonly string platforms;
+    private readonly HashSet<string> done;
+    private readonly StreamWriter writer;
+    private readonly Lock gate = new();
+
+    private WarmJournal(string path, string server, string platforms)
+    {
+        this.path = path;
+        this.server = server;
+        this.platforms = platforms;
+        var whole = File.Exists(path) ? File.ReadAllText(path) : "";
+        done = [.. whole.Split('\n').Select(Read).OfType<Line>().Where(line => line.Server == server && line.Platforms == platforms).Select(line => line.Image)];
+        writer = new StreamWriter(path, append: true) { AutoFlush = true };
+        if (whole.Length > 0 && whole[^1] != '\n')
+        {
+            writer.WriteLine();
+        }
+    }
+
+    /// <exception cref="CommandFailedException">The file cannot be written.</exception>
+    public static WarmJournal Open(string path, Uri server, PlatformChoice platforms)
+    {
+        try
+        {
+            return new WarmJournal(path, server.GetLeftPart(UriPartial.Authority), platforms.ToString());
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CommandFailedException($"--state {path}: {e.Message}", e);
+        }
+    }
+
+    public bool IsDone(WarmImage image) => done.Contains(Key(image));
+
+    public void Add(WarmImage image)
+    {
+        lock (gate)
+        {
+            writer.Write(JsonSerializer.Serialize(new Line(server, platforms, Key(image)), JsonSerializerOptions.Web) + "\n");
+        }
+    }
+
+    /// <summary>Ends the run; nothing is left to go on with where everything is warm.</summary>
+    public void End(bool allWarm)
+    {
+        writer.Dispose();
+        if (allWarm)
+        {
+            File.Delete(path);
+        }
+    }
+
+    public void Dispose() => writer.Dispose();
+
+    private static string Key(WarmImage image) => $"{image.Repository} {image.Name}";
+
+    private static Line? Read(string text)
+    {
+        try
+        {
+            return text.Length == 0 ? null : JsonSerializer.Deserialize<Line>(text, JsonSerializerOptions.Web);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    private sealed record Line(string Server, string Platforms, string Image);
+}
