@@ -71,6 +71,7 @@ internal sealed partial class FillWorkshop(
             }
 
             fill.Start(staging, body.Size);
+            staging.ReserveInBackground();
             if (!await CopyAsync(fill, staging, body, hash, promise))
             {
                 return false;

@@ -111,14 +111,13 @@ public sealed class BlobStore
     /// <summary>Sets the count of stored bytes, from the catalog's sum at start.</summary>
     public void StartWith(long storedBytes) => Disk.StoreGrew(storedBytes - Disk.Stored);
 
-    /// <summary>Starts a download from its first byte, with its length preallocated where the size is known.</summary>
+    /// <summary>Starts a download from its first byte. Its blocks are reserved by <see cref="Staging.ReserveInBackground"/>.</summary>
     /// <exception cref="IOException">The disk is full or broken.</exception>
     public Staging Begin(Digest digest, long? size, string rule, string repository)
     {
         var path = StagingPath(digest);
         File.Delete(path);
-        var file = File.OpenHandle(
-            path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete, FileOptions.None, size ?? 0);
+        var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
         var staging = new Staging(this, path, file, new StagingNote(digest.ToString(), size, rule, repository, bootId, 0), 0);
         growing[digest] = staging;
         staging.WriteNote(0);

@@ -9,6 +9,12 @@ internal static partial class NativeMethods
     /// <summary>O_RDONLY | O_DIRECTORY on Linux.</summary>
     private const int OpenFolder = 0x10000;
 
+    /// <summary>FALLOC_FL_KEEP_SIZE: blocks are reserved, the file's length stays what was written.</summary>
+    private const int KeepSize = 1;
+
+    /// <summary>Reserves a file's blocks; false where the disk has not that many, or its file system cannot.</summary>
+    public static bool TryReserve(SafeFileHandle file, long size) => Fallocate(file, KeepSize, 0, size) == 0;
+
     /// <summary>Syncs a folder's entries to disk.</summary>
     /// <exception cref="IOException">The folder cannot be opened or synced.</exception>
     public static void SyncFolder(string path)
@@ -22,6 +28,9 @@ internal static partial class NativeMethods
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial IntPtr Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
+    private static partial int Fallocate(SafeFileHandle file, int mode, long offset, long length);
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int Fsync(SafeFileHandle handle);

@@ -13,11 +13,15 @@ public sealed class Staging
     /// <summary>Bytes between two flushes to disk: one fsync of everything at the end stalls every catalog commit meanwhile (p99 109 ms against 15 ms).</summary>
     private const long FlushEvery = 16L * 1024 * 1024;
 
+    /// <summary>Smaller blobs are written as fast as they could be reserved.</summary>
+    private const long SmallestReserve = 4L * 1024 * 1024;
+
     private readonly BlobStore store;
     private readonly SafeFileHandle file;
     private readonly string path;
     private StagingNote note;
     private Task flushing = Task.CompletedTask;
+    private Task reserving = Task.CompletedTask;
     private long written;
     private long flushStarted;
     private volatile bool flushFailed;
@@ -69,6 +73,20 @@ public sealed class Staging
     /// <summary>Remembers the size once the upstream said it.</summary>
     public void SetSize(long size) => note = note with { Size = size };
 
+    /// <summary>
+    /// Reserves the disk for the whole blob while its first bytes are on their way to clients: for a gigabyte the file system takes 4 to
+    /// 27 ms. A disk that has not the room after all shows at an append.
+    /// </summary>
+    public void ReserveInBackground()
+    {
+        if (note.Size is not { } size || size - written < SmallestReserve)
+        {
+            return;
+        }
+
+        reserving = Task.Run(() => NativeMethods.TryReserve(file, size));
+    }
+
     /// <summary>One more that reads, for whoever holds one already; pairs with <see cref="Release"/>.</summary>
     public void AddReference() => Interlocked.Increment(ref references);
 
@@ -99,7 +117,7 @@ public sealed class Staging
     /// <exception cref="IOException">The disk failed; nothing is in the store.</exception>
     public async Task CommitAsync()
     {
-        await flushing;
+        await Task.WhenAll(flushing, reserving);
         if (flushFailed)
         {
             // The kernel reports a lost write once: the next flush would succeed without the bytes.
@@ -121,9 +139,11 @@ public sealed class Staging
             return;
         }
 
-        await flushing;
+        await Task.WhenAll(flushing, reserving);
         try
         {
+            // Gives back what was reserved beyond the bytes that are here.
+            RandomAccess.SetLength(file, written);
             RandomAccess.FlushToDisk(file);
             WriteNote(written);
         }
@@ -139,7 +159,7 @@ public sealed class Staging
     /// <summary>Throws the bytes away; readers that have the file open read on.</summary>
     public async Task DiscardAsync()
     {
-        await flushing;
+        await Task.WhenAll(flushing, reserving);
         File.Delete(path);
         File.Delete(BlobStore.NotePath(path));
         Settle();
