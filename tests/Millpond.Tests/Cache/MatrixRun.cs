@@ -178,6 +178,8 @@ public sealed partial class MatrixRun : IAsyncDisposable
             await ServeAsync(Upstream.Address);
         }
 
+        // The probe takes its time by the machine's clock, while the test's clock stands still.
+        await WhenZeroAsync(BreakerOpen());
         var begun = time.GetUtcNow();
         ClientAnswer answer;
         var attempt = 0;
@@ -206,6 +208,9 @@ public sealed partial class MatrixRun : IAsyncDisposable
 
     [GeneratedRegex("^millpond_fills_running[^ ]* ([0-9]+)", RegexOptions.Multiline)]
     private static partial Regex FillsRunning();
+
+    [GeneratedRegex("^millpond_upstream_breaker_open[^ ]* ([0-9]+)", RegexOptions.Multiline)]
+    private static partial Regex BreakerOpen();
 
     private static void Count(CountdownEvent let, TaskCompletionSource answered)
     {
@@ -331,13 +336,17 @@ public sealed partial class MatrixRun : IAsyncDisposable
     }
 
     /// <summary>Ends when every fill has ended, its commit to a busy disk included: no pull waits for that, and no event tells of it.</summary>
-    private async Task WhenNoFillRunsAsync()
+    private Task WhenNoFillRunsAsync() => WhenZeroAsync(FillsRunning());
+
+    private async Task WhenZeroAsync(Regex gauge)
     {
         using var patience = new CancellationTokenSource(Patience.Limit);
         while (true)
         {
             var metrics = await host.Client.GetStringAsync(new Uri(host.Address, "/metrics"), patience.Token);
-            if (FillsRunning().Match(metrics) is { Success: true } match && int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) == 0)
+            var match = gauge.Match(metrics);
+            Assert.True(match.Success, $"{gauge} is not in the metrics:\n{metrics}");
+            if (int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) == 0)
             {
                 return;
             }
