@@ -63,8 +63,16 @@ public sealed class MillpondHost : IAsyncDisposable
     public static async Task<MillpondHost> StartAsync(IEnumerable<PullThroughRule> rules, MillpondHostOptions? options = null)
     {
         var host = new MillpondHost(rules, options ?? new MillpondHostOptions());
-        await host.ServeAsync();
-        return host;
+        try
+        {
+            await host.ServeAsync();
+            return host;
+        }
+        catch
+        {
+            host.Release();
+            throw;
+        }
     }
 
     public static PullThroughRule Rule(string prefix, FakeUpstream upstream) => Rule(prefix, upstream.Address);
@@ -109,15 +117,20 @@ public sealed class MillpondHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await server.DisposeAsync();
+        Release();
+
+        var errors = Log.Lines.Where(line => line.Level >= LogLevel.Error).ToList();
+        Assert.True(options.AllowErrors || errors.Count == 0, "The server logged what no test expected:\n" + string.Join('\n', errors));
+    }
+
+    private void Release()
+    {
         Client.Dispose();
         transport.Dispose();
         if (options.Data is null)
         {
             data.Dispose();
         }
-
-        var errors = Log.Lines.Where(line => line.Level >= LogLevel.Error).ToList();
-        Assert.True(options.AllowErrors || errors.Count == 0, "The server logged what no test expected:\n" + string.Join('\n', errors));
     }
 
     private static string Text(byte[] content) => System.Text.Encoding.UTF8.GetString(content.AsSpan(0, Math.Min(content.Length, 2000)));
