@@ -45,7 +45,7 @@ public sealed class CacheServices : IAsyncDisposable
         var check = new TagCheck(upstreams, memory, fetch, freshness, catalog, time, logs.CreateLogger<TagCheck>(), token);
         var manifests = new ManifestPull(upstreams, memory, fetch, check, freshness, known, negative, catalog, time);
 
-        var lists = new UpstreamList(upstreams, catalog, freshness, time, logs.CreateLogger<UpstreamList>(), token);
+        var lists = new UpstreamList(upstreams, catalog, freshness, negative, time, logs.CreateLogger<UpstreamList>(), token);
         PullThrough = new PullThrough(manifests, blobs, new TagLists(lists, catalog), new ReferrerLists(lists, catalog));
 
         Observe(metrics);

@@ -10,29 +10,47 @@ namespace Millpond.Server.Cache;
 /// <summary>The queue of indexes whose other children are to be fetched, so that an outage does not strand the other architecture.</summary>
 internal sealed class CompletionQueue
 {
-    /// <summary>Indexes that wait; a fuller queue drops the newest, which are queued again by their next pull from upstream.</summary>
+    /// <summary>Indexes that wait; a full queue takes no more, and what it did not take is queued by its next pull from upstream.</summary>
     private const int Capacity = 10_000;
 
-    private readonly Channel<CompletionWork> queue = Channel.CreateBounded<CompletionWork>(new BoundedChannelOptions(Capacity) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<CompletionWork> queue = Channel.CreateBounded<CompletionWork>(Capacity);
     private readonly ConcurrentDictionary<(RepositoryName, Digest), bool> known = new();
 
     public ChannelReader<CompletionWork> Queue => queue.Reader;
 
-    /// <summary>Queues the children that the rule wants, once per index and run of the server.</summary>
+    /// <summary>Queues the children that the rule wants, once per index; again only when so many others came that it was forgotten.</summary>
     public void Enqueue(RuleMatch target, Digest index, ManifestDocument? document)
     {
         var wanted = target.Rule.CompleteIndexes;
-        if (document is null || document.Manifests.IsEmpty || wanted.IsNone || known.Count >= Capacity || !known.TryAdd((target.Repository, index), true))
+        if (document is null || document.Manifests.IsEmpty || wanted.IsNone)
         {
             return;
         }
 
-        var children = document.Manifests.Where(child => IsWanted(wanted, child)).ToArray();
-        queue.Writer.TryWrite(new CompletionWork(target, index, children, Attempt: 1));
+        if (known.Count >= Capacity)
+        {
+            known.Clear();
+        }
+
+        if (known.TryAdd((target.Repository, index), true))
+        {
+            Write(new CompletionWork(target, index, [.. document.Manifests.Where(child => IsWanted(wanted, child))], Attempt: 1));
+        }
     }
 
     /// <summary>Queues work again that failed.</summary>
-    public void Again(CompletionWork work) => queue.Writer.TryWrite(work with { Attempt = work.Attempt + 1 });
+    public void Again(CompletionWork work) => Write(work);
+
+    /// <summary>Lets the next pull of the index queue it anew.</summary>
+    public void Forget(CompletionWork work) => known.TryRemove((work.Target.Repository, work.Index), out _);
+
+    private void Write(CompletionWork work)
+    {
+        if (!queue.Writer.TryWrite(work))
+        {
+            Forget(work);
+        }
+    }
 
     /// <summary>A platform without a variant means all its variants.</summary>
     private static bool IsWanted(IndexCompletion wanted, Descriptor child) =>

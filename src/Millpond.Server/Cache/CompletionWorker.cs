@@ -25,20 +25,41 @@ internal sealed partial class CompletionWorker(
     {
         await foreach (var work in queue.Queue.ReadAllAsync(cancellationToken))
         {
-            var failure = await CompleteAsync(work, cancellationToken);
+            var failure = await TryCompleteAsync(work, cancellationToken);
             if (failure is null)
             {
                 Log.Completed(log, work.Target.Repository, work.Index, work.Children.Count);
             }
-            else if (work.Attempt < MostAttempts)
+            else if (failure.Kind is PullFailureKind.Throttled or PullFailureKind.UpstreamUnreachable)
             {
+                // A quota lasts for hours, an outage as long as it likes: neither is an attempt.
                 Log.Waits(log, work.Target.Repository, work.Index, failure.Reason);
                 _ = TryLaterAsync(work, cancellationToken);
             }
+            else if (work.Attempt < MostAttempts)
+            {
+                Log.Waits(log, work.Target.Repository, work.Index, failure.Reason);
+                _ = TryLaterAsync(work with { Attempt = work.Attempt + 1 }, cancellationToken);
+            }
             else
             {
+                queue.Forget(work);
                 Log.GaveUp(log, work.Target.Repository, work.Index, failure.Reason);
             }
+        }
+    }
+
+    private async Task<PullFailure?> TryCompleteAsync(CompletionWork work, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await CompleteAsync(work, cancellationToken);
+        }
+        catch (Exception unexpected) when (!cancellationToken.IsCancellationRequested)
+        {
+            // One index that cannot be completed must not end the completion of all others.
+            Log.Unexpected(log, work.Target.Repository, work.Index, unexpected);
+            return new PullFailure(PullFailureKind.UpstreamFailed, "it failed inside this server");
         }
     }
 
@@ -92,6 +113,9 @@ internal sealed partial class CompletionWorker(
 
         [LoggerMessage(1502, LogLevel.Information, "Completion of index {Index} of {Repository} waits and is tried again: {Reason}")]
         public static partial void Waits(ILogger logger, RepositoryName repository, Digest index, string reason);
+
+        [LoggerMessage(1504, LogLevel.Error, "Completion of index {Index} of {Repository} failed inside the server")]
+        public static partial void Unexpected(ILogger logger, RepositoryName repository, Digest index, Exception exception);
 
         [LoggerMessage(1503, LogLevel.Warning, "Gave up completing index {Index} of {Repository}: {Reason}")]
         public static partial void GaveUp(ILogger logger, RepositoryName repository, Digest index, string reason);

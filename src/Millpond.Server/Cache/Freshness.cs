@@ -37,6 +37,7 @@ internal sealed class Freshness(TimeProvider time)
         return now >= last.At && now < last.At + last.Delay;
     }
 
+    /// <summary>A check failed. Within a back-off it is the same failure: many may have waited for it.</summary>
     public void Failed(RepositoryName repository, string reference)
     {
         if (failed.Count >= Capacity)
@@ -48,7 +49,9 @@ internal sealed class Freshness(TimeProvider time)
         failed.AddOrUpdate(
             (repository, reference),
             static (_, at) => new BackOff(at, FirstBackOff),
-            static (_, last, at) => new BackOff(at, TimeSpan.FromTicks(Math.Min(last.Delay.Ticks * 2, LongestBackOff.Ticks))),
+            static (_, last, at) => at >= last.At && at < last.At + last.Delay
+                ? last
+                : new BackOff(at, TimeSpan.FromTicks(Math.Min(last.Delay.Ticks * 2, LongestBackOff.Ticks))),
             now);
     }
 

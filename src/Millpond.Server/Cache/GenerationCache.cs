@@ -29,18 +29,47 @@ internal sealed class GenerationCache<TKey, TValue>(long capacity, Func<TValue, 
             return false;
         }
 
-        Set(key, value);
+        value = Add(key, value);
         return true;
+    }
+
+    /// <summary>Sets what was read elsewhere, unless the key was set meanwhile; the value that holds.</summary>
+    public TValue Add(TKey key, TValue value)
+    {
+        if (old.TryGetValue(key, out var held))
+        {
+            value = held;
+        }
+
+        if (young.TryAdd(key, value))
+        {
+            Grew(value);
+            return value;
+        }
+
+        return young.TryGetValue(key, out held) ? held : value;
     }
 
     public void Set(TKey key, TValue value)
     {
-        if (!young.TryAdd(key, value))
+        if (young.TryAdd(key, value))
+        {
+            Grew(value);
+        }
+        else
         {
             young[key] = value;
-            return;
         }
+    }
 
+    public void Remove(TKey key)
+    {
+        young.TryRemove(key, out _);
+        old.TryRemove(key, out _);
+    }
+
+    private void Grew(TValue value)
+    {
         if (Interlocked.Add(ref youngCost, cost(value)) > capacity / 2)
         {
             lock (gate)
@@ -53,11 +82,5 @@ internal sealed class GenerationCache<TKey, TValue>(long capacity, Func<TValue, 
                 }
             }
         }
-    }
-
-    public void Remove(TKey key)
-    {
-        young.TryRemove(key, out _);
-        old.TryRemove(key, out _);
     }
 }

@@ -30,9 +30,8 @@ internal sealed class ManifestMemory(CatalogDatabase catalog)
             return null;
         }
 
-        entry = new TagEntry(manifest, row.Origin, row.CheckedAt, row.AbsentSince);
-        tags.Set((repository, tag), entry);
-        return entry;
+        // A tag that moved since it was read stands as it was set then.
+        return tags.Add((repository, tag), new TagEntry(manifest, row.Origin, row.CheckedAt, row.AbsentSince));
     }
 
     public ManifestContent? FindManifest(Digest digest)
@@ -47,9 +46,7 @@ internal sealed class ManifestMemory(CatalogDatabase catalog)
             return null;
         }
 
-        content = new ManifestContent(row.Digest, row.MediaType, row.Content);
-        manifests.Set(digest, content);
-        return content;
+        return manifests.Add(digest, new ManifestContent(row.Digest, row.MediaType, row.Content));
     }
 
     public void SetTag(RepositoryName repository, string tag, TagEntry entry) => tags.Set((repository, tag), entry);

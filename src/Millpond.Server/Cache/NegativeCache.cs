@@ -19,6 +19,9 @@ internal sealed class NegativeCache(NegativeCacheConfiguration configuration, Ti
     /// <summary>A blob's entry: the same digest may well be there as a manifest.</summary>
     public static string Blob(Digest digest) => $"blob {digest}";
 
+    /// <summary>A list's entry: there may be a tag of its name.</summary>
+    public static string List(string key) => $"list {key}";
+
     /// <summary>What was said, if it still holds for this credential.</summary>
     public UpstreamResult<T>? Find<T>(RepositoryName repository, string reference, string credentialVersion)
         where T : class

@@ -38,7 +38,7 @@ internal sealed class ReferrerLists(UpstreamList lists, CatalogDatabase catalog)
     }
 
     private static TimeSpan Lifetime(RuleMatch target, ReadOnlyMemory<byte> content) =>
-        target.Rule.RevalidateAfter > EmptyLifetime && !Read(content).Any() ? EmptyLifetime : target.Rule.RevalidateAfter;
+        target.Rule.RevalidateAfter > EmptyLifetime && Read(content).Count == 0 ? EmptyLifetime : target.Rule.RevalidateAfter;
 
     private static async Task<UpstreamResult<byte[]>> AskAsync(GovernedUpstream upstream, RuleMatch target, Digest subject, CancellationToken cancellationToken)
     {
@@ -48,26 +48,26 @@ internal sealed class ReferrerLists(UpstreamList lists, CatalogDatabase catalog)
             : result.As<byte[]>();
     }
 
-    private static IEnumerable<ReferrerDescriptor> Read(ReadOnlyMemory<byte> index)
+    private static IReadOnlyList<ReferrerDescriptor> Read(ReadOnlyMemory<byte> index)
     {
-        JsonNode? root;
         try
         {
-            root = JsonNode.Parse(index.Span);
+            using var json = JsonDocument.Parse(index);
+            return json.RootElement.ValueKind == JsonValueKind.Object
+                && json.RootElement.TryGetProperty("manifests", out var manifests) && manifests.ValueKind == JsonValueKind.Array
+                ? [.. manifests.EnumerateArray().Select(Descriptor).OfType<ReferrerDescriptor>()]
+                : [];
         }
         catch (JsonException)
         {
-            yield break;
-        }
-
-        foreach (var node in (root as JsonObject)?["manifests"] as JsonArray ?? [])
-        {
-            if (node is JsonObject descriptor && Digest.TryParse(Text(descriptor, "digest"), out var digest))
-            {
-                yield return new ReferrerDescriptor(digest, Text(descriptor, "artifactType"), (JsonObject)descriptor.DeepClone());
-            }
+            return [];
         }
     }
+
+    private static ReferrerDescriptor? Descriptor(JsonElement json) =>
+        json.ValueKind == JsonValueKind.Object && Digest.TryParse(Text(json, "digest"), out var digest)
+            ? new ReferrerDescriptor(digest, Text(json, "artifactType"), JsonObject.Create(json.Clone())!)
+            : null;
 
     /// <summary>The descriptor that the referrers API gives for a stored manifest: its annotations and artifact type come up with it.</summary>
     private static ReferrerDescriptor Describe(ManifestRow row)
@@ -79,13 +79,15 @@ internal sealed class ReferrerLists(UpstreamList lists, CatalogDatabase catalog)
             json["artifactType"] = type;
         }
 
-        if (JsonNode.Parse(row.Content.Span) is JsonObject manifest && manifest["annotations"] is JsonObject annotations)
+        using var manifest = JsonDocument.Parse(row.Content);
+        if (manifest.RootElement.TryGetProperty("annotations", out var annotations) && annotations.ValueKind == JsonValueKind.Object)
         {
-            json["annotations"] = annotations.DeepClone();
+            json["annotations"] = JsonObject.Create(annotations.Clone());
         }
 
         return new ReferrerDescriptor(row.Digest, type, json);
     }
 
-    private static string? Text(JsonObject node, string name) => node[name] is JsonValue value && value.TryGetValue(out string? text) ? text : null;
+    private static string? Text(JsonElement json, string name) =>
+        json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 }

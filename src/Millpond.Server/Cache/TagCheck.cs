@@ -31,7 +31,8 @@ internal sealed partial class TagCheck(
         }
         catch (TimeoutException)
         {
-            // The new manifest may still be coming; this pull does not wait longer for it.
+            // The new manifest may still be coming; neither this pull waits longer for it, nor the next one anew.
+            freshness.Failed(target.Repository, tag);
             return Stale(entry);
         }
     }

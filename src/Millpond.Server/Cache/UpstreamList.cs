@@ -11,7 +11,8 @@ namespace Millpond.Server.Cache;
 /// from the catalog, checked when due, stale on any failure.
 /// </summary>
 internal sealed partial class UpstreamList(
-    GovernedUpstreams upstreams, CatalogDatabase catalog, Freshness freshness, TimeProvider time, ILogger<UpstreamList> log, CancellationToken stopping)
+    GovernedUpstreams upstreams, CatalogDatabase catalog, Freshness freshness, NegativeCache negative, TimeProvider time, ILogger<UpstreamList> log,
+    CancellationToken stopping)
 {
     private readonly SingleFlight<(RepositoryName, string), UpstreamResult<byte[]>> checks = new(stopping);
 
@@ -34,6 +35,11 @@ internal sealed partial class UpstreamList(
             return cached is not null
                 ? new PullResult<byte[]>(cached.Content.ToArray(), CacheStatus.Stale, null)
                 : new PullFailure(PullFailureKind.NotCached, "not cached, and the request said only-if-cached", target.Rule.Prefix, target.Rule.UpstreamName);
+        }
+
+        if (cached is null && negative.Find<byte[]>(target.Repository, NegativeCache.List(key), upstream.CredentialVersion) is { } refused)
+        {
+            return refused.ToFailure(target.Rule, PullFailureKind.NameUnknown);
         }
 
         var result = await AskAsync(target, key, upstream, cached is not null, ask, cancellationToken);
@@ -75,6 +81,7 @@ internal sealed partial class UpstreamList(
         CancellationToken cancellationToken)
     {
         var result = await ask(upstream, cancellationToken);
+        negative.Learn(target.Repository, NegativeCache.List(key), upstream.CredentialVersion, result);
         if (!result.IsFound)
         {
             return result;

@@ -52,11 +52,15 @@ public sealed class DiskSpace
         }
     }
 
-    /// <summary>Whether this many bytes could fit were every whole blob gone: if not, evicting for them is in vain.</summary>
+    /// <summary>Whether this many bytes could fit were every whole blob and paused download gone: if not, evicting for them is in vain.</summary>
     public bool CouldEverFit(long bytes)
     {
         var (size, free) = probe();
-        return bytes <= limitOf(size) - Staged && bytes <= free + Stored - headroomOf(size);
+        lock (gate)
+        {
+            return bytes <= limitOf(size) - Volatile.Read(ref staged) - promised
+                && bytes <= free + Stored + Volatile.Read(ref paused) - headroomOf(size) - promised;
+        }
     }
 
     /// <summary>How many bytes are over the limit now.</summary>

@@ -44,6 +44,19 @@ public sealed class FreshnessTests
     }
 
     [Fact]
+    public void A_failure_that_many_waited_for_is_one_failure()
+    {
+        var freshness = new Freshness(time);
+        for (var waiter = 0; waiter < 50; waiter++)
+        {
+            freshness.Failed(Repository, "1");
+        }
+
+        time.Advance(TimeSpan.FromSeconds(30));
+        Assert.False(freshness.BacksOff(Repository, "1"));
+    }
+
+    [Fact]
     public void A_clock_set_back_does_not_prolong_a_back_off()
     {
         var freshness = new Freshness(time);

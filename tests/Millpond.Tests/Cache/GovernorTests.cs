@@ -6,6 +6,7 @@ using Millpond.Server.Configuration;
 using Millpond.Server.Rules;
 using Millpond.Server.Telemetry;
 using Millpond.Server.Upstream;
+using Millpond.Tests.Fixtures;
 
 namespace Millpond.Tests.Cache;
 
@@ -99,6 +100,20 @@ public sealed class GovernorTests : IDisposable
             var result = await governor.AskAsync(reason, _ => Task.FromResult(Found), CancellationToken.None);
             Assert.Equal(reason is RequestReason.Completion or RequestReason.WarmUp, result.Outcome == UpstreamOutcome.Throttled);
         }
+    }
+
+    [Fact]
+    public async Task A_probe_that_fails_in_an_unforeseen_way_is_not_the_last()
+    {
+        var pings = 0;
+        using var stopping = new CancellationTokenSource();
+        var odd = new Governor(
+            _ => ++pings == 1 ? throw new InvalidOperationException("A fault of this program.") : Task.FromResult(Found), Rule, new EagerTime(), metrics,
+            NullLogger.Instance, stopping.Token);
+        odd.BodyFailed("one");
+        odd.BodyFailed("two");
+        await odd.Closed.WaitAsync(Patience.Limit, TestContext.Current.CancellationToken);
+        Assert.Equal(2, pings);
     }
 
     [Fact]

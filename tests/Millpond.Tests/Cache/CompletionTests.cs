@@ -1,0 +1,97 @@
+using System.Collections.Immutable;
+using System.Diagnostics;
+using Microsoft.Extensions.Time.Testing;
+using Millpond.Images;
+using Millpond.Server.Cache;
+using Millpond.Server.Catalog;
+using Millpond.Server.Configuration;
+using Millpond.Server.Rules;
+using Millpond.Tests.Fixtures;
+
+namespace Millpond.Tests.Cache;
+
+public sealed class CompletionTests
+{
+    private const int Capacity = 10_000;
+
+    private static readonly ImmutableArray<Descriptor> Children = [new("x", Digest.Sha256("child"u8), 1, "linux/amd64", IsForeign: false)];
+    private static readonly ManifestDocument Index = new(TestImages.OciIndex, null, null, Children, []);
+    private static readonly RuleMatch Target = new(
+        MillpondHost.Rule("up", FakeUpstream.RefusedAddress) with { CompleteIndexes = IndexCompletion.Everything },
+        RepositoryName.Parse("up/team/app"), RepositoryName.Parse("team/app"));
+
+    [Fact]
+    public void An_index_is_queued_once()
+    {
+        var queue = new CompletionQueue();
+        queue.Enqueue(Target, Numbered(1), Index);
+        queue.Enqueue(Target, Numbered(1), Index);
+        Assert.Equal(1, queue.Queue.Count);
+    }
+
+    [Fact]
+    public void However_many_were_completed_new_ones_are_queued()
+    {
+        var queue = new CompletionQueue();
+        for (var number = 0; number < 2 * Capacity; number++)
+        {
+            queue.Enqueue(Target, Numbered(number), Index);
+            Assert.True(queue.Queue.TryRead(out _), $"The index {number} was not queued.");
+        }
+    }
+
+    [Fact]
+    public void What_a_full_queue_does_not_take_is_queued_by_its_next_pull()
+    {
+        var queue = new CompletionQueue();
+        for (var number = 0; number <= Capacity; number++)
+        {
+            queue.Enqueue(Target, Numbered(number), Index);
+        }
+
+        Assert.Equal(Capacity, queue.Queue.Count);
+        Assert.True(queue.Queue.TryRead(out _));
+        queue.Enqueue(Target, Numbered(Capacity), Index);
+        Assert.Equal(Capacity, queue.Queue.Count);
+    }
+
+    [Fact]
+    public async Task However_long_a_rate_limit_is_low_the_index_is_completed_afterwards()
+    {
+        var time = new FakeTimeProvider();
+        var index = TestImages.TwoPlatforms(seed: 111);
+        await using var upstream = await FakeUpstream.StartAsync(new FakeUpstreamOptions { RateLimit = 8, RateWindow = TimeSpan.FromHours(2), Time = time });
+        upstream.Add("team/app", index, "1");
+        for (var i = 0; i < 6; i++)
+        {
+            upstream.Add($"team/other{i}", TestImages.OnePlatform(seed: 112 + i), "1");
+        }
+
+        await using var host = await MillpondHost.StartAsync(
+            [MillpondHost.Rule("up", upstream) with { CompleteIndexes = IndexCompletion.Everything }], new MillpondHostOptions { Time = time });
+        for (var i = 0; i < 6; i++)
+        {
+            await host.PullManifestAsync($"up/team/other{i}", "1");
+        }
+
+        await host.PullManifestAsync("up/team/app", "1");
+        await AdvanceUntilAsync(time, host.Log.WhenLineAsync("Completed index"));
+        upstream.GoDown();
+        await host.PullAsync("up/team/app", index, "1");
+    }
+
+    private static Digest Numbered(int number) => Digest.Sha256(BitConverter.GetBytes(number));
+
+    /// <summary>Moves the clock until the work is done: nothing says when a wait has begun.</summary>
+    private static async Task AdvanceUntilAsync(FakeTimeProvider time, Task work)
+    {
+        var patience = Stopwatch.StartNew();
+        while (!work.IsCompleted && patience.Elapsed < Patience.Limit)
+        {
+            time.Advance(TimeSpan.FromMinutes(1));
+            await Task.WhenAny(work, Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System));
+        }
+
+        await work.WaitAsync(Patience.Limit);
+    }
+}

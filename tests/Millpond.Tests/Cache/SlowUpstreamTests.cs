@@ -1,0 +1,109 @@
+using System.Text;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using Millpond.Server.Cache;
+using Millpond.Server.Catalog;
+using Millpond.Server.Upstream;
+using Millpond.Tests.Fixtures;
+
+namespace Millpond.Tests.Cache;
+
+/// <summary>An upstream that is slow is worse than a dead one, where every client waits for it anew.</summary>
+public sealed class SlowUpstreamTests
+{
+    private static readonly TestImage Old = TestImages.OnePlatform(seed: 101);
+    private static readonly TestImage New = TestImages.OnePlatform(seed: 102);
+
+    private readonly FakeTimeProvider time = new();
+
+    [Fact]
+    public async Task A_moved_tag_whose_manifest_does_not_come_keeps_one_client_waiting_and_not_the_next()
+    {
+        await using var upstream = await FakeUpstream.StartAsync();
+        upstream.Add("team/app", Old, "1");
+        await using var host = await MillpondHost.StartAsync(upstream, new MillpondHostOptions { Time = time });
+        await host.PullManifestAsync("up/team/app", "1");
+        upstream.Add("team/app", New, "1");
+        time.Advance(TimeSpan.FromHours(24));
+        var hole = upstream.Arm(UpstreamFault.BlackHole, reference: New.Digest.ToString());
+        var first = host.PullManifestAsync("up/team/app", "1");
+        await hole.WhenTaken();
+        time.Advance(TimeSpan.FromSeconds(5));
+        Assert.Equal("stale", await first);
+
+        // The clock stands still: who waited again would wait for ever.
+        Assert.Equal("stale", await host.PullManifestAsync("up/team/app", "1"));
+        hole.Disarm();
+    }
+
+    [Fact]
+    public async Task A_list_of_many_pages_that_takes_longer_than_a_check_may_is_served_stale_and_is_no_failure_of_the_upstream()
+    {
+        await using var upstream = await FakeUpstream.StartAsync();
+        await using var parts = new CacheParts(upstream, time);
+        var lists = NewLists(parts);
+        var target = parts.Target("team/app");
+        await parts.Catalog.PutListAsync(target.Repository, "up", "tags", Encoding.UTF8.GetBytes("old"), time.GetUtcNow());
+        time.Advance(TimeSpan.FromHours(1));
+        var pages = new TaskCompletionSource<UpstreamResult<byte[]>>();
+        var asked = 0;
+        Task<PullResult<byte[]>>[] waiting = [.. Enumerable.Range(0, 3).Select(_ => FindAsync())];
+        time.Advance(TimeSpan.FromSeconds(5));
+        Assert.All(await Task.WhenAll(waiting).WaitAsync(Patience.Limit, TestContext.Current.CancellationToken), list => Assert.Equal(CacheStatus.Stale, list.Status));
+        Assert.False(parts.Upstreams[target.Rule].Governor.IsOpen);
+        Assert.Equal(CacheStatus.Stale, (await FindAsync()).Status);
+
+        pages.SetResult(new UpstreamResult<byte[]>(UpstreamOutcome.Found, Encoding.UTF8.GetBytes("new")));
+        while (Encoding.UTF8.GetString(parts.Catalog.FindList(target.Repository, "tags")!.Content.Span) != "new")
+        {
+            await Task.Yield();
+        }
+
+        Assert.Equal(CacheStatus.Hit, (await FindAsync()).Status);
+        Assert.Equal(1, asked);
+
+        Task<PullResult<byte[]>> FindAsync() => lists.FindAsync(
+            target, "tags", default, _ => TimeSpan.FromMinutes(1), (_, _) =>
+            {
+                Interlocked.Increment(ref asked);
+                return pages.Task;
+            }, CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task A_list_that_upstream_does_not_have_is_asked_for_once_in_half_a_minute()
+    {
+        await using var upstream = await FakeUpstream.StartAsync();
+        await using var host = await MillpondHost.StartAsync(upstream, new MillpondHostOptions { Time = time });
+        for (var i = 0; i < 3; i++)
+        {
+            using var absent = await host.Client.GetAsync(new Uri(host.Address, "/v2/up/team/none/tags/list"), TestContext.Current.CancellationToken);
+            Assert.Equal(System.Net.HttpStatusCode.NotFound, absent.StatusCode);
+        }
+
+        Assert.Single(upstream.Requests(RequestKind.Tags));
+        upstream.Add("team/none", Old, "1");
+        time.Advance(TimeSpan.FromSeconds(30));
+        using var present = await host.Client.GetAsync(new Uri(host.Address, "/v2/up/team/none/tags/list"), TestContext.Current.CancellationToken);
+        Assert.Equal(System.Net.HttpStatusCode.OK, present.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_stored_referrer_with_a_doubled_key_is_listed()
+    {
+        await using var upstream = await FakeUpstream.StartAsync();
+        await using var parts = new CacheParts(upstream, time);
+        var target = parts.Target("team/app");
+        var content = Encoding.UTF8.GetBytes(
+            $$$"""{"schemaVersion":2,"artifactType":"a/b","annotations":{"a":"1"},"annotations":{"a":"2","a":"3"},"layers":[],"subject":{"mediaType":"x","digest":"{{{Old.Digest}}}","size":1}}""");
+        var row = new ManifestRow(Millpond.Images.Digest.Sha256(content), TestImages.OciManifest, content);
+        await parts.Catalog.PutManifestAsync(
+            target.Repository, "up", row, ManifestDocument.TryParse(content, row.MediaType), null, TagOrigin.Pulled, time.GetUtcNow());
+        upstream.GoDown();
+        var referrers = await new ReferrerLists(NewLists(parts), parts.Catalog).ListAsync(target, Old.Digest, default, CancellationToken.None);
+        Assert.Equal(row.Digest, Assert.Single(referrers.Value!.Manifests).Digest);
+    }
+
+    private UpstreamList NewLists(CacheParts parts) => new(
+        parts.Upstreams, parts.Catalog, new Freshness(time), parts.Negative, time, NullLogger<UpstreamList>.Instance, CancellationToken.None);
+}
