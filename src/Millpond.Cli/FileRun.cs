@@ -18,17 +18,25 @@ internal sealed class FileRun(FileRewriter rewriter, RunMode mode, Streams strea
 
     public IReadOnlyList<RecordedFile> Recorded => recorded;
 
-    public void Run(IEnumerable<string> files)
+    /// <param name="files">The files.</param>
+    /// <param name="beforeChange">Called when all that will change is known and nothing has been changed in place yet.</param>
+    public void Run(IEnumerable<string> files, Action? beforeChange = null)
     {
+        var changing = new List<string>();
         foreach (var file in files)
         {
-            try
+            if (Guard(file, () => Visit(file)))
             {
-                Run(file);
+                changing.Add(file);
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
+        }
+
+        beforeChange?.Invoke();
+        if (mode.InPlace)
+        {
+            foreach (var file in changing)
             {
-                throw new CommandFailedException($"{file}: {e.Message}", e);
+                Guard(file, () => InPlaceFile.Replace(file, (input, output) => rewriter.Rewrite(file, input, output).IsChanged));
             }
         }
 
@@ -38,20 +46,25 @@ internal sealed class FileRun(FileRewriter rewriter, RunMode mode, Streams strea
         }
     }
 
-    private void Run(string file)
+    private static bool Guard(string file, Func<bool> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            throw new CommandFailedException($"{file}: {e.Message}", e);
+        }
+    }
+
+    private bool Visit(string file)
     {
         var report = mode.ToOutput ? WriteOut(file) : Look(file);
         AnyChange |= report.IsChanged;
         names.Add(report);
         Explain(report);
-        if (mode.InPlace && report.IsChanged)
-        {
-            InPlaceFile.Replace(file, (input, output) =>
-            {
-                Rewrite(file, input, output);
-                return true;
-            });
-        }
+        return report.IsChanged;
     }
 
     private FileReport WriteOut(string file)
@@ -61,7 +74,7 @@ internal sealed class FileRun(FileRewriter rewriter, RunMode mode, Streams strea
         return Rewrite(file, input, output);
     }
 
-    private FileReport Rewrite(string file, Stream input, Stream output)
+    private FileReport Rewrite(string file, Stream input, Stream? output)
     {
         if (!keepsRecord)
         {
@@ -85,7 +98,7 @@ internal sealed class FileRun(FileRewriter rewriter, RunMode mode, Streams strea
         using var input = Open(file);
         // Standard input is read once: what may be shown of it is held.
         using var held = mode.Diff && file == FileSelection.StandardInput ? Hold(input) : null;
-        var report = rewriter.Rewrite(file, held ?? input, null);
+        var report = Rewrite(file, held ?? input, null);
         if (mode.Diff && report.IsChanged)
         {
             using var again = held is null ? Open(file) : held;

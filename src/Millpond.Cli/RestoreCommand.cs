@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Millpond.Rewriting.Records;
 
 namespace Millpond.Cli;
 
@@ -16,7 +15,7 @@ internal static class RestoreCommand
         rules.AddTo(command);
         command.SetAction((arguments, cancellationToken) => FileVerb.RunAsync(streams, async () =>
         {
-            var kept = arguments.GetValue(record) is { } file ? Load(file) : null;
+            var kept = arguments.GetValue(record) is { } file ? RecordFile.Load(file) : null;
             var paths = files.Paths(arguments);
             var selection = paths.Length == 0 && kept is not null
                 ? FileSelection.Of(kept.Files.Select(recorded => recorded.Path))
@@ -28,18 +27,5 @@ internal static class RestoreCommand
             return mode.Check && run.AnyChange ? ExitCode.Found : ExitCode.Done;
         }));
         return command;
-    }
-
-    private static RewriteRecord Load(FileInfo file)
-    {
-        try
-        {
-            using var input = file.OpenRead();
-            return RewriteRecord.Load(input);
-        }
-        catch (FormatException e)
-        {
-            throw new CommandFailedException($"{file}: {e.Message}", e);
-        }
     }
 }

@@ -18,10 +18,10 @@ internal sealed class RestoreRun(RewriteRules rules, PlaceTables tables, Rewrite
     {
         foreach (var file in files)
         {
-            var recorded = record?.Files.FirstOrDefault(candidate => IsSame(candidate.Path, file));
-            if (recorded is null || !TryExactly(recorded, file))
+            var steps = record?.Files.Where(candidate => IsSame(candidate.Path, file)).ToList() ?? [];
+            if (steps.Count == 0 || !TryExactly(steps, file))
             {
-                ByRules(recorded, file);
+                ByRules(steps, file);
             }
         }
     }
@@ -29,35 +29,35 @@ internal sealed class RestoreRun(RewriteRules rules, PlaceTables tables, Rewrite
     private static bool IsSame(string left, string right) =>
         left == right || (left != FileSelection.StandardInput && right != FileSelection.StandardInput && Path.GetFullPath(left) == Path.GetFullPath(right));
 
-    private bool TryExactly(RecordedFile recorded, string file)
+    private bool TryExactly(List<RecordedFile> steps, string file)
     {
         if (file == FileSelection.StandardInput)
         {
             using var held = new MemoryStream();
             streams.Input().CopyTo(held);
-            return TryExactly(recorded, file, () => new MemoryStream(held.ToArray(), writable: false))
+            return TryExactly(steps, file, () => new MemoryStream(held.ToArray(), writable: false))
                 ? true
                 : throw new CommandFailedException("Standard input is not what the record says was written; leave --record out to restore by the rules.");
         }
 
-        return TryExactly(recorded, file, () => File.OpenRead(file));
+        return TryExactly(steps, file, () => File.OpenRead(file));
     }
 
-    private bool TryExactly(RecordedFile recorded, string file, Func<Stream> open)
+    private bool TryExactly(List<RecordedFile> steps, string file, Func<Stream> open)
     {
         using (var input = open())
         {
-            if (!RecordedFiles.TryRestore(recorded, input, Stream.Null))
+            if (!RecordedFiles.TryRestore(steps, input, Stream.Null))
             {
                 return false;
             }
         }
 
         AnyChange = true;
-        Explain(recorded, file);
+        Explain(steps, file);
         if (mode.InPlace)
         {
-            InPlaceFile.Replace(file, (input, output) => RecordedFiles.TryRestore(recorded, input, output));
+            InPlaceFile.Replace(file, (input, output) => RecordedFiles.TryRestore(steps, input, output));
         }
 
         if (mode.ToOutput || mode.Diff)
@@ -66,38 +66,55 @@ internal sealed class RestoreRun(RewriteRules rules, PlaceTables tables, Rewrite
             using var output = new BufferedStream(streams.Output(), 64 * 1024);
             if (mode.Diff)
             {
-                UnifiedDiff.Write(file, input, [.. Inverse(recorded)], output);
+                ShowDifference(file, input, steps, output);
             }
             else
             {
-                RecordedFiles.TryRestore(recorded, input, output);
+                RecordedFiles.TryRestore(steps, input, output);
             }
         }
 
         return true;
     }
 
-    private void ByRules(RecordedFile? recorded, string file)
+    private void ByRules(List<RecordedFile> steps, string file)
     {
-        if (recorded is not null)
+        if (steps.Count > 0)
         {
             streams.Messages.WriteLine($"{file}: changed since it was rewritten; what the record no longer knows gets its familiar form.");
         }
 
-        var changes = ReferenceChanges.Restoring(rules, recorded?.Edits);
+        var changes = ReferenceChanges.Restoring(rules, steps.SelectMany(step => step.Edits));
         var run = new FileRun(new FileRewriter(tables, changes), mode, streams);
         run.Run([file]);
         AnyChange |= run.AnyChange;
     }
 
-    private void Explain(RecordedFile recorded, string file)
+    private void Explain(List<RecordedFile> steps, string file)
     {
         if (mode.Explain)
         {
-            foreach (var edit in recorded.Edits)
+            foreach (var edit in steps.SelectMany(step => step.Edits))
             {
                 streams.Messages.WriteLine($"{file}:{edit.Line}: {edit.Replacement.Trim()} -> {edit.Original}: as recorded ({edit.Place})");
             }
+        }
+    }
+
+    // Of several steps each has a difference of its own, as they are taken back.
+    private static void ShowDifference(string file, Stream input, List<RecordedFile> steps, Stream output)
+    {
+        var current = input;
+        foreach (var step in steps.AsEnumerable().Reverse())
+        {
+            using var held = new MemoryStream();
+            current.CopyTo(held);
+            held.Position = 0;
+            UnifiedDiff.Write(file, held, [.. Inverse(step)], output);
+            held.Position = 0;
+            current = new MemoryStream();
+            RecordedFiles.TryRestore(step, held, current);
+            current.Position = 0;
         }
     }
 

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Millpond.Rewriting.Edits;
-using Millpond.Rewriting.Records;
 
 namespace Millpond.Cli;
 
@@ -11,29 +10,24 @@ internal static class RewriteCommand
     {
         var files = new FileOptions();
         var rules = new RuleOptions();
-        var record = new Option<FileInfo?>("--record") { Description = "Keep what was changed, so that restore gives every byte back.", HelpName = "FILE" };
-        var command = new Command("rewrite", "Rewrite image references to the cache; nothing else in the files changes.") { record };
+        var recordOption = new Option<FileInfo?>("--record") { Description = "Keep what was changed, so that restore gives every byte back.", HelpName = "FILE" };
+        var command = new Command("rewrite", "Rewrite image references to the cache; nothing else in the files changes.") { recordOption };
         files.AddTo(command);
         rules.AddTo(command);
         command.SetAction((arguments, cancellationToken) => FileVerb.RunAsync(streams, async () =>
         {
             var selection = FileVerb.Select(files.Paths(arguments));
             var mode = files.Mode(arguments, selection);
-            var recordFile = arguments.GetValue(record);
+            var recordFile = arguments.GetValue(recordOption);
             if (recordFile is not null && !mode.InPlace && !mode.ToOutput)
             {
                 throw new CommandFailedException("--record keeps what was changed, and --diff and --check change nothing.");
             }
 
             var set = await rules.ReadAsync(arguments, null, cancellationToken);
-            var run = new FileRun(new FileRewriter(rules.Tables(arguments), set.Rewriting()), mode, streams, recordFile is not null);
-            run.Run(selection.Files);
-            if (recordFile is not null)
-            {
-                using var output = recordFile.Create();
-                new RewriteRecord(RewriteRecord.CurrentVersion, set.Registry.ToString(), [.. run.Recorded]).Save(output);
-            }
-
+            var record = recordFile is null ? null : RecordFile.Open(recordFile, set.Registry.ToString());
+            var run = new FileRun(new FileRewriter(rules.Tables(arguments), set.Rewriting()), mode, streams, keepsRecord: record is not null);
+            run.Run(selection.Files, () => record?.Save(run.Recorded));
             return mode.Check && run.AnyChange ? ExitCode.Found : ExitCode.Done;
         }));
         return command;

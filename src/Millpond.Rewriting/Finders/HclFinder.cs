@@ -13,7 +13,10 @@ internal sealed class HclFinder(DocumentFinders finders)
 {
     private static readonly string[] ContainerBlocks = ["container", "containers", "init_container", "init_containers", "ephemeral_container"];
 
-    public void Find(Layer layer) => Walk(HclNodes.Read(layer), Trail.Root);
+    public void Find(Layer layer) => Find(HclNodes.Read(layer));
+
+    /// <summary>Terraform's JSON has the same shape.</summary>
+    public void Find(MappingNode root) => Walk(root, Trail.Root);
 
     private void Walk(Node node, Trail trail)
     {
@@ -104,7 +107,7 @@ internal sealed class HclFinder(DocumentFinders finders)
 
     private static bool IsImage(string key, ScalarNode text, Trail block)
     {
-        if (text.Style != TextStyle.HclQuoted)
+        if (text.Style is not (TextStyle.HclQuoted or TextStyle.DoubleQuoted))
         {
             return false;
         }

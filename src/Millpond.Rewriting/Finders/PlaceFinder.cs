@@ -47,13 +47,20 @@ internal sealed class PlaceFinder(PlaceTables tables, RegistryMeaning meaning)
             return yaml;
         }
 
-        if (TemplateMask.Paint(layer.Bytes.Span) is { } painted && TryFind(document, path, OnPainted(painted), out _) is { } template)
+        if (TemplateMask.Paint(layer.Bytes.Span) is not { } painted)
         {
-            fault = null;
-            return template;
+            return [];
         }
 
-        return [];
+        fault = null;
+        return TryFind(document, path, OnPainted(painted), out _) ?? FindLines(layer);
+    }
+
+    private List<Place> FindLines(Layer layer)
+    {
+        var finders = new DocumentFinders(tables, meaning);
+        new TemplateLines(finders).Find(layer);
+        return finders.Collector.Places;
     }
 
     private delegate bool Reader(Layer layer, List<Node> roots, out DocumentFault? fault, Action<Node, int>? onItem);
@@ -93,6 +100,10 @@ internal sealed class PlaceFinder(PlaceTables tables, RegistryMeaning meaning)
         if (root is not MappingNode mapping)
         {
             finders.Resources.FindParts(root, Trail.Root);
+        }
+        else if (fileName.EndsWith(".tf.json", StringComparison.OrdinalIgnoreCase))
+        {
+            finders.Hcl.Find(mapping);
         }
         else if (ResourceFinder.IsResource(mapping))
         {

@@ -19,6 +19,25 @@ public static class RecordedFiles
         return edits.Count == 0 ? null : new RecordedFile(report.File, before, after, [.. edits]);
     }
 
+    /// <summary>Takes several rewritings of one file back, the last first; see <see cref="TryRestore(RecordedFile, Stream, Stream)"/>.</summary>
+    public static bool TryRestore(IReadOnlyList<RecordedFile> steps, Stream input, Stream output)
+    {
+        var current = input;
+        for (var i = steps.Count - 1; i > 0; i--)
+        {
+            var between = new MemoryStream();
+            if (!TryRestore(steps[i], current, between))
+            {
+                return false;
+            }
+
+            between.Position = 0;
+            current = between;
+        }
+
+        return TryRestore(steps[0], current, output);
+    }
+
     /// <summary>
     /// Writes the file as it was before it was rewritten, every byte. The input must be what the record says was written; whether it
     /// is, is known only at the end, so the output is to be thrown away where the result is false.

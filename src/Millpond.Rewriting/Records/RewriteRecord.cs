@@ -12,6 +12,27 @@ public sealed record RewriteRecord(int Version, string Registry, ImmutableArray<
 {
     public const int CurrentVersion = 1;
 
+    /// <summary>
+    /// This record and what a later run changed. Of a file that was changed again both steps are kept, in order; what is known of a file
+    /// that has become another in between is of no more use.
+    /// </summary>
+    public RewriteRecord With(IEnumerable<RecordedFile> later)
+    {
+        var files = Files.ToList();
+        foreach (var file in later)
+        {
+            var last = files.LastOrDefault(known => known.Path == file.Path);
+            if (last is not null && last.After != file.Before)
+            {
+                files.RemoveAll(known => known.Path == file.Path);
+            }
+
+            files.Add(file);
+        }
+
+        return this with { Files = [.. files] };
+    }
+
     public void Save(Stream output)
     {
         JsonSerializer.Serialize(output, this, RecordJson.Default.RewriteRecord);
@@ -38,7 +59,7 @@ public sealed record RewriteRecord(int Version, string Registry, ImmutableArray<
     }
 }
 
-/// <summary>One file of a record.</summary>
+/// <summary>One rewriting of one file.</summary>
 /// <param name="Path">As it was given.</param>
 /// <param name="Edits">In the file's order.</param>
 public sealed record RecordedFile(string Path, FileState Before, FileState After, ImmutableArray<RecordedEdit> Edits);

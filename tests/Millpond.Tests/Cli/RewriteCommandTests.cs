@@ -89,6 +89,44 @@ public sealed class RewriteCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task A_record_is_added_to_by_later_runs()
+    {
+        var text = Before + "  - image: index.docker.io/a/b\n  - image: quay.io/a/b\n";
+        var path = Write("a.yaml", text);
+        var record = Path.Join(folder, "record.json");
+        string[] run = ["rewrite", "--in-place", path, "--record", record, "--registry", "cache.example.com", "--tiers"];
+        Assert.Equal(0, (await RunAsync("", [.. run, "quay"])).Exit);
+        Assert.Equal(0, (await RunAsync("", [.. run, "all"])).Exit);
+        Assert.Equal(0, (await RunAsync("", [.. run, "all"])).Exit);
+        Assert.DoesNotContain(" index.docker.io", File.ReadAllText(path), StringComparison.Ordinal);
+        Assert.Equal(new Result(0, text, ""), await RunAsync("", ["restore", "--record", record, path]));
+        Assert.Equal(2, (await RunAsync("", ["restore", "--diff", "--record", record])).Output.Split("--- a/").Length - 1);
+        Assert.Equal(0, (await RunAsync("", ["restore", "--in-place", "--record", record])).Exit);
+        Assert.Equal(text, File.ReadAllText(path));
+    }
+
+    [Fact]
+    public async Task What_is_no_record_is_not_overwritten()
+    {
+        var path = Write("a.yaml", Before);
+        var other = Write("notes.json", "{}");
+        Assert.Equal(2, (await RunAsync("", ["rewrite", "--in-place", path, "--record", other, .. Options])).Exit);
+        Assert.Equal((Before, "{}"), (File.ReadAllText(path), File.ReadAllText(other)));
+    }
+
+    [Fact]
+    public async Task A_file_that_changed_since_keeps_what_the_record_still_knows()
+    {
+        var path = Write("a.yaml", Before.Replace("nginx", "index.docker.io/library/nginx", StringComparison.Ordinal));
+        var record = Path.Join(folder, "record.json");
+        Assert.Equal(0, (await RunAsync("", ["rewrite", "--in-place", path, "--record", record, .. Options])).Exit);
+        File.AppendAllText(path, "  - image: cache.example.com/docker-hub/library/bash\n");
+        var result = await RunAsync("", ["restore", "--in-place", "--record", record]);
+        Assert.Contains("changed since it was rewritten", result.Messages, StringComparison.Ordinal);
+        Assert.Equal(Before.Replace("nginx", "index.docker.io/library/nginx", StringComparison.Ordinal) + "  - image: bash\n", File.ReadAllText(path));
+    }
+
+    [Fact]
     public async Task A_filter_can_be_recorded_and_restored()
     {
         var record = Path.Join(folder, "record.json");

@@ -113,6 +113,34 @@ public sealed class OtherFormatTests
         """);
 
     [Fact]
+    public void Helpers_that_are_no_YAML_are_read_by_their_lines() => AssertRewrites(
+        """
+        {{- define "runner.dind" -}}
+        image: docker:dind
+          args: {{ .args }}
+        - image: "quay.io/a/b:1" # why
+            image: {{ .Values.image }}
+          image: nginx
+            name: image: quay.io/a/b
+        {{- end }}
+        """,
+        """
+        {{- define "runner.dind" -}}
+        image: cache.example.com/docker-hub/library/docker:dind
+          args: {{ .args }}
+        - image: "cache.example.com/quay/a/b:1" # why
+            image: {{ .Values.image }}
+          image: nginx
+            name: image: quay.io/a/b
+        {{- end }}
+        """,
+        "_helpers.tpl");
+
+    [Fact]
+    public void A_policy_in_a_template_stays() =>
+        AssertStays("apiVersion: kyverno.io/v1\n  kind: ClusterPolicy\n{{ .x }}\n- image: quay.io/a/b:1\n");
+
+    [Fact]
     public void JSON_keeps_its_escapes_tabs_and_order() => AssertRewrites(
         "{\n\t\"kind\":\"Pod\" , \"apiVersion\":\"v1\",\r\n\t\"spec\":{\"containers\":[{\"image\" : \"quay.io\\/a\\/b:1\"},{\"image\":\"\\u0067hcr.io/a/b\"}]}}{\"kind\":\"Pod\"}",
         "{\n\t\"kind\":\"Pod\" , \"apiVersion\":\"v1\",\r\n\t\"spec\":{\"containers\":[{\"image\" : \"cache.example.com\\/quay\\/a\\/b:1\"},{\"image\":\"cache.example.com/ghcr/a/b\"}]}}{\"kind\":\"Pod\"}",

@@ -37,4 +37,10 @@ public sealed class TerraformTests
     [InlineData("repository = \"https://charts.jetstack.io\"\nchart = \"x\"\n")]
     [InlineData("x = \"${\"}\"}\"\n{ ] } ) <<\n= image = \"\n")]
     public void What_is_no_image_stays(string text) => AssertStays(text, "main.tf");
+
+    [Fact]
+    public void Terraform_in_JSON_is_read_alike() => AssertRewrites(
+        "{\"resource\":{\"kubernetes_pod\":{\"x\":{\"spec\":{\"container\":[{\"image\":\"a/b\"}]}}}},\"locals\":{\"x_image\":\"debian-12\"}}",
+        "{\"resource\":{\"kubernetes_pod\":{\"x\":{\"spec\":{\"container\":[{\"image\":\"cache.example.com/docker-hub/a/b\"}]}}}},\"locals\":{\"x_image\":\"debian-12\"}}",
+        "main.tf.json");
 }
