@@ -23,6 +23,8 @@ internal sealed class RuleOptions
         HelpName = "HOST",
     };
 
+    private readonly Option<bool> keepEcr = new("--keep-ecr") { Description = "Leave references to Amazon ECR's own cache as they are." };
+
     private readonly Option<FileInfo[]> places = new("--places") { Description = "More tables of places. Repeatable.", HelpName = "FILE" };
 
     /// <exception cref="CommandFailedException">It is no URL of a server.</exception>
@@ -43,7 +45,7 @@ internal sealed class RuleOptions
     public void AddTo(Command command, bool withConfiguration = true)
     {
         Option[] sources = withConfiguration ? [config, server] : [server];
-        foreach (var option in (Option[])[registry, .. sources, tiers, oldRegistry, places])
+        foreach (var option in (Option[])[registry, .. sources, tiers, oldRegistry, keepEcr, places])
         {
             command.Options.Add(option);
         }
@@ -65,7 +67,11 @@ internal sealed class RuleOptions
         };
         var host = arguments.GetValue(registry) ?? source.Registry ?? registryDefault
             ?? throw new CommandFailedException("Name the cache with --registry HOST, as references are to name it.");
-        var options = new RewriteOptions { OldRegistries = [.. (arguments.GetValue(oldRegistry) ?? []).Select(Address)] };
+        var options = new RewriteOptions
+        {
+            OldRegistries = [.. (arguments.GetValue(oldRegistry) ?? []).Select(Address)],
+            MoveFromEcr = !arguments.GetValue(keepEcr),
+        };
         return new RuleSet(Address(host), source.Select(arguments.GetValue(tiers)), options);
     }
 

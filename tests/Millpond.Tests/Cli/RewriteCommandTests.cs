@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text;
 using Millpond.Cli;
+using Millpond.Tests.Architecture;
 using Millpond.Tests.Rewriting;
 
 namespace Millpond.Tests.Cli;
@@ -147,6 +148,21 @@ public sealed class RewriteCommandTests : IDisposable
         Assert.Contains("-:7: gcr.io/a/b: gcr-not-an-upstream: ", result.Messages, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("millpond-rewrite", 0, true)]
+    [InlineData("millpond-check", 1, false)]
+    public async Task The_hooks_of_pre_commit_run_as_they_are_written(string hook, int exit, bool changed)
+    {
+        var text = await File.ReadAllTextAsync(Path.Join(SourceTree.Top, ".pre-commit-hooks.yaml"));
+        var entry = text.Split($"- id: {hook}\n")[1].Split("entry: millpond ")[1].Split('\n')[0];
+        string[] files = [Write("a.yaml", Before), Write("b.json", "{}")];
+
+        // pre-commit runs the entry, then the user's args, then the files.
+        Assert.Equal(exit, (await RunAsync("", [.. entry.Split(' '), .. Options, .. files])).Exit);
+        Assert.Equal(changed ? After : Before, await File.ReadAllTextAsync(files[0]));
+        Assert.Equal("{}", await File.ReadAllTextAsync(files[1]));
+    }
+
     [Fact]
     public async Task Tiers_say_which_rules_count()
     {
@@ -155,6 +171,15 @@ public sealed class RewriteCommandTests : IDisposable
         var wrong = await RunAsync(Before, ["rewrite", "-", "--registry", "cache.example.com", "--tiers", "quai"]);
         Assert.Equal(2, wrong.Exit);
         Assert.Contains("'quai' is none of", wrong.Messages, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_names_ECRs_own_cache_is_moved_unless_it_is_to_be_kept()
+    {
+        var text = YamlEditTests.Pod("image: 222233334444.dkr.ecr.eu-west-1.amazonaws.com/quay/a/b:1");
+        Assert.Equal(YamlEditTests.Pod("image: cache.example.com/quay/a/b:1"), (await RunAsync(text, ["rewrite", "-", .. Options])).Output);
+        Assert.Equal(text, (await RunAsync(text, ["rewrite", "-", "--keep-ecr", .. Options])).Output);
+        Assert.Contains("private-ecr", (await RunAsync(text, ["coverage", "-", "--keep-ecr", "--format", "json", .. Options])).Output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -18,7 +18,7 @@ internal sealed record ClientAnswer(string Command, int ExitCode, string Output,
 /// <summary>Runs a real client in a folder of its own, with that folder as its home, so that no cache or credential of this machine counts.</summary>
 internal sealed class ClientProgram(string name) : IDisposable
 {
-    private readonly string program = RequireClient.OrSkip(name);
+    private readonly string program = Path.IsPathRooted(name) ? name : RequireClient.OrSkip(name);
     private readonly TemporaryFolder folder = new();
 
     public string Folder => folder.Path;
@@ -27,9 +27,12 @@ internal sealed class ClientProgram(string name) : IDisposable
 
     public TimeSpan Limit { get; init; } = TimeSpan.FromMinutes(1);
 
-    public async Task<ClientAnswer> RunAsync(params string[] arguments)
+    public Task<ClientAnswer> RunAsync(params string[] arguments) => RunWithInputAsync("", arguments);
+
+    public async Task<ClientAnswer> RunWithInputAsync(string input, params string[] arguments)
     {
         using var process = Process.Start(StartInfo(arguments))!;
+        await process.StandardInput.WriteAsync(input);
         process.StandardInput.Close();
         var output = process.StandardOutput.ReadToEndAsync();
         var errors = process.StandardError.ReadToEndAsync();

@@ -6,7 +6,20 @@ internal sealed class ContainerdClient : ImageClient
     private readonly Containerd containerd;
     private readonly ClientProgram ctr = new("ctr");
 
-    private ContainerdClient(Containerd containerd) => this.containerd = containerd;
+    private string hosts;
+
+    private ContainerdClient(Containerd containerd)
+    {
+        this.containerd = containerd;
+        hosts = ctr.File("hosts");
+    }
+
+    /// <param name="hostsFolder">The folder of hosts.toml files, which others write.</param>
+    public static async Task<ContainerdClient> StartAsync(string hostsFolder)
+    {
+        RequireClient.OrSkip("ctr");
+        return new ContainerdClient(await Containerd.StartAsync()) { hosts = hostsFolder };
+    }
 
     public static async Task<ContainerdClient> StartAsync(string upstreamHost, string host, bool overridePath)
     {
@@ -21,7 +34,7 @@ internal sealed class ContainerdClient : ImageClient
     {
         var reference = $"{registry}/{image}";
         // The local way takes --all-platforms and the snapshotter, so that every layer is unpacked as on a node.
-        (await RunAsync("images", "pull", "--local", "--all-platforms", "--snapshotter", "native", "--hosts-dir", ctr.File("hosts"), reference)).ShouldSucceed();
+        (await RunAsync("images", "pull", "--local", "--all-platforms", "--snapshotter", "native", "--hosts-dir", hosts, reference)).ShouldSucceed();
         var check = await RunAsync("images", "check", "--snapshotter", "native", $"name=={reference}");
         Assert.Contains("complete", check.ShouldSucceed().Output, StringComparison.Ordinal);
         var list = await RunAsync("images", "list", $"name=={reference}");
@@ -38,7 +51,7 @@ internal sealed class ContainerdClient : ImageClient
 
     private void WriteHosts(string upstreamHost, string host, bool overridePath)
     {
-        var folder = Directory.CreateDirectory(ctr.File($"hosts/{upstreamHost}"));
+        var folder = Directory.CreateDirectory(Path.Join(hosts, upstreamHost));
         File.WriteAllText(Path.Join(folder.FullName, "hosts.toml"), $"""
             server = "http://127.0.0.1:1"
             [host."{host}"]
