@@ -11,6 +11,9 @@ internal static class ServeCommand
     private const int CannotStart = 1;
     private const int BadConfiguration = 2;
 
+    /// <summary>Not on loopback: reviews are asked for by API servers, which are never here, and give nothing away.</summary>
+    private const string AdmissionDefault = "https://0.0.0.0:8443";
+
     /// <summary>Reading a cold file blocks a thread of the pool, which has as many as there are cores at first, and grows slowly.</summary>
     private const int MinimumThreads = 32;
 
@@ -29,9 +32,21 @@ internal static class ServeCommand
         HelpName = "PREFIX=URL",
     };
 
+    private static readonly Option<string?> Admission = new("--admission")
+    {
+        Description = $"Review pods too, by https at URL [default: {AdmissionDefault}].",
+        HelpName = "URL",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+
+    private static readonly Option<bool> SelfSigned = new("--self-signed")
+    {
+        Description = "Answer reviews by a certificate that the server makes; its caBundle is printed at start.",
+    };
+
     public static Command Create()
     {
-        var command = new Command("serve", "Serve container images, pulled through from their upstreams and kept.") { Config, Data, Listen, Upstream };
+        var command = new Command("serve", "Serve container images, pulled through from their upstreams and kept.") { Config, Data, Listen, Upstream, Admission, SelfSigned };
         command.SetAction(RunAsync);
         return command;
     }
@@ -86,6 +101,16 @@ internal static class ServeCommand
 
         flags.AddRange((arguments.GetValue(Listen) ?? []).Select(url => new FlagValue("--listen", url)));
         flags.AddRange((arguments.GetValue(Upstream) ?? []).Select(rule => new FlagValue("--upstream", rule)));
+        if (arguments.GetResult(Admission) is { Implicit: false })
+        {
+            flags.Add(new("--admission", arguments.GetValue(Admission) ?? AdmissionDefault));
+        }
+
+        if (arguments.GetValue(SelfSigned))
+        {
+            flags.Add(new("--self-signed", "true"));
+        }
+
         return flags;
     }
 }

@@ -23,11 +23,15 @@ internal sealed class Listeners
             .. configuration.Listen.Select(url => new ServerListener(ListenerKind.Main, url, null)),
             .. configuration.Listeners.Select(own => new ServerListener(ListenerKind.Rule, own.Url, own.Rule)),
             .. configuration.OperationsListen.Select(url => new ServerListener(ListenerKind.Operations, url, null)),
+            .. configuration.Admission.Listen.Select(url => new ServerListener(ListenerKind.Admission, url, null)),
         ];
     }
 
     /// <summary>For https; set before the server starts, because it needs the log that is made with the server.</summary>
     public CertificateReloader? Certificate { private get; set; }
+
+    /// <summary>For listeners of reviews; set as <see cref="Certificate"/> is.</summary>
+    public CertificateReloader? AdmissionCertificate { private get; set; }
 
     /// <summary>Opens all of them when the server starts.</summary>
     public void Configure(KestrelServerOptions server)
@@ -56,6 +60,7 @@ internal sealed class Listeners
         ListenerKind.Main => "pulls",
         ListenerKind.Rule => $"pulls of {listener.Rule}",
         ListenerKind.Operations => "operations",
+        ListenerKind.Admission => "admission",
     }));
 
     private Uri Address(ServerListener listener) => new UriBuilder(listener.Url) { Port = bound[listener].IPEndPoint!.Port }.Uri;
@@ -68,7 +73,7 @@ internal sealed class Listeners
         {
             options.Protocols = HttpProtocols.Http1AndHttp2;
             options.UseHttps(CertificateReloader.HandshakeOptions(
-                () => Certificate ?? throw new InvalidOperationException("An https listener without a certificate passed the checks.")));
+                () => (listener.Kind == ListenerKind.Admission ? AdmissionCertificate : Certificate) ?? throw new InvalidOperationException("An https listener without a certificate passed the checks.")));
         }
 
         options.Use(next => connection =>

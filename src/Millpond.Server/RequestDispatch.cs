@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
+using Millpond.Server.Admission;
 using Millpond.Server.Operations;
 using Millpond.Server.Registry;
 
@@ -9,8 +10,10 @@ namespace Millpond.Server;
 /// Every request comes through here: which part of the server answers it, what becomes of failures nobody foresaw, and its access line.
 /// </summary>
 /// <param name="isOperationsApart">Whether operations have listeners of their own.</param>
+/// <param name="admission">Answers reviews, where there are any.</param>
 internal sealed partial class RequestDispatch(
-    RegistryEndpoints registry, OperationsEndpoints operations, bool isOperationsApart, AccessLog? access, TimeProvider time, ILogger<RequestDispatch> log)
+    RegistryEndpoints registry, OperationsEndpoints operations, bool isOperationsApart, AdmissionEndpoint? admission,
+    AccessLog? access, TimeProvider time, ILogger<RequestDispatch> log)
 {
     /// <summary>What proxies write for a client that left before its answer; it is not sent.</summary>
     private const int ClientClosedRequest = 499;
@@ -44,6 +47,11 @@ internal sealed partial class RequestDispatch(
     {
         var listener = context.Features.Get<ServerListener>();
         var kind = listener?.Kind ?? ListenerKind.Main;
+        if (kind == ListenerKind.Admission && admission is not null)
+        {
+            return ReviewAsync(context, admission);
+        }
+
         if (kind == ListenerKind.Operations)
         {
             return OperateAsync(context);
@@ -51,6 +59,12 @@ internal sealed partial class RequestDispatch(
 
         var isRegistry = context.Request.Path.Value is { Length: >= 3 } path && path.StartsWith("/v2", StringComparison.Ordinal);
         return isRegistry || isOperationsApart || kind == ListenerKind.Rule ? registry.AnswerAsync(context, listener?.Rule) : OperateAsync(context);
+    }
+
+    private static async ValueTask<RegistryAnswer> ReviewAsync(HttpContext context, AdmissionEndpoint admission)
+    {
+        var result = await admission.AnswerAsync(context);
+        return new(context.Response.StatusCode, context.Response.ContentLength ?? 0, result);
     }
 
     private async ValueTask<RegistryAnswer> OperateAsync(HttpContext context)

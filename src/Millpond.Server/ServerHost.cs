@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Millpond.Server.Admission;
 using Millpond.Server.Cache;
 using Millpond.Server.Catalog;
 using Millpond.Server.Configuration;
@@ -39,6 +40,11 @@ public sealed partial class ServerHost : IAsyncDisposable
         app = parts.Add(WebServer.Build(configuration, listeners, time, logging));
         var logs = app.Services.GetRequiredService<ILoggerFactory>();
         listeners.Certificate = configuration.Tls is { } tls ? parts.Add(CertificateReloader.Open(tls, time, logs.CreateLogger<CertificateReloader>())) : null;
+        if (configuration.Admission is { IsOn: true } reviews)
+        {
+            var files = reviews.Tls ?? parts.Add(SelfSignedCertificate.Open(data.Path, reviews, time, logs.CreateLogger<SelfSignedCertificate>())).Files;
+            listeners.AdmissionCertificate = parts.Add(CertificateReloader.Open(files, time, logs.CreateLogger<CertificateReloader>()));
+        }
 
         var metrics = parts.Add(new MillpondMetrics());
         var catalog = parts.Add(CatalogDatabase.Open(data.CatalogPath, time, logs.CreateLogger<CatalogDatabase>()));
@@ -51,7 +57,9 @@ public sealed partial class ServerHost : IAsyncDisposable
         var scrape = parts.Add(new MetricsScrape(metrics));
         var operations = new OperationsEndpoints(configuration, new Readiness(data, catalog), cache.UpstreamStates, time, scrape.Build(app.Services));
         var access = accessLog is null ? null : parts.Add(new AccessLog(accessLog, configuration.Log.Format, time));
-        var dispatch = new RequestDispatch(registry, operations, !configuration.OperationsListen.IsEmpty, access, time, logs.CreateLogger<RequestDispatch>());
+        var admission = configuration.Admission.IsOn ? AdmissionEndpoint.Create(configuration, metrics, logs.CreateLogger<AdmissionEndpoint>()) : null;
+        var dispatch = new RequestDispatch(
+            registry, operations, !configuration.OperationsListen.IsEmpty, admission, access, time, logs.CreateLogger<RequestDispatch>());
         WebServer.Use(app, configuration, dispatch);
 
         UpstreamClient Connect(PullThroughRule rule) => new(rule, credentials, time, logs.CreateLogger<UpstreamClient>());
@@ -63,6 +71,8 @@ public sealed partial class ServerHost : IAsyncDisposable
     public ImmutableArray<Uri> OperationsAddresses => listeners.Addresses(ListenerKind.Operations);
 
     public ImmutableArray<Uri> RuleAddresses => listeners.Addresses(ListenerKind.Rule);
+
+    public ImmutableArray<Uri> AdmissionAddresses => listeners.Addresses(ListenerKind.Admission);
 
     /// <summary>Starts to serve. No upstream is asked for it, so that it works with all of them dead.</summary>
     /// <param name="logging">Where the log goes; null for the standard output.</param>
@@ -80,7 +90,7 @@ public sealed partial class ServerHost : IAsyncDisposable
             host.Announce();
             return host;
         }
-        catch (Exception failure) when (failure is IOException or DataFolderException or CertificateException or CatalogUnusableException)
+        catch (Exception failure) when (failure is IOException or DataFolderException or CertificateException or AuthorityUnusableException or CatalogUnusableException)
         {
             await parts.DisposeAsync();
             throw new ServerStartException(failure.Message, failure);

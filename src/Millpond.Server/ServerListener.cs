@@ -10,6 +10,9 @@ internal enum ListenerKind
 
     /// <summary>Health, metrics and reports only.</summary>
     Operations,
+
+    /// <summary>Reviews of pods only.</summary>
+    Admission,
 }
 
 /// <summary>A listener of the configuration; a feature of each of its connections.</summary>

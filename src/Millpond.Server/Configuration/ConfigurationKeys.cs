@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Net;
 using Microsoft.Extensions.Logging;
+using Millpond.Images;
 using static Millpond.Server.Configuration.KeyScope;
 
 namespace Millpond.Server.Configuration;
@@ -30,6 +31,25 @@ public static class ConfigurationKeys
         "Who may pull. `anonymous`: whoever reaches a listener", "`anonymous` on loopback, else it must be said");
     internal static readonly ConfigurationKey<ImmutableArray<Uri>> OperationsListen = Optional(TopLevel, "operations.listen", KeyTypes.ListenUrls,
         "Listeners of their own for health, metrics and `/-/`", "the main listener");
+    internal static readonly ConfigurationKey<ImmutableArray<Uri>> AdmissionListen = Optional(TopLevel, "admission.listen", KeyTypes.ListenUrls,
+        "Listeners of their own, by https, for reviews of pods (`POST /admit`) and nothing else. `listen: []` beside them = reviews only", "no reviews");
+    internal static readonly ConfigurationKey<RegistryAddress?> AdmissionRegistry = Optional(TopLevel, "admission.registry", KeyTypes.Registry,
+        "What references of pods are rewritten to", "the host of `publicUrl`");
+    internal static readonly ConfigurationKey<ImmutableArray<string>> AdmissionTiers = Default(TopLevel, "admission.tiers", KeyTypes.Tiers, "all",
+        "The rules by which pods are rewritten: `default`, `opt-in`, `all`, or prefixes. An opt-in preset that is not set up never counts");
+    internal static readonly ConfigurationKey<string?> AdmissionCertificate = Optional(TopLevel, "admission.tls.certificate", KeyTypes.File,
+        "PEM file with the certificate and its chain for reviews; read again when it changes");
+    internal static readonly ConfigurationKey<string?> AdmissionKey = Optional(TopLevel, "admission.tls.key", KeyTypes.File, "PEM file with its private key");
+    internal static readonly ConfigurationKey<bool> AdmissionSelfSigned = Default(TopLevel, "admission.selfSigned", KeyTypes.Boolean, "false",
+        "`true` = a certificate under an authority that the server makes and keeps in `data`; the log says its `caBundle`");
+    internal static readonly ConfigurationKey<ImmutableArray<string>> AdmissionHosts = Default(TopLevel, "admission.hosts", KeyTypes.Hosts, "millpond.millpond.svc",
+        "What API servers call this server, in its own certificate");
+    internal static readonly ConfigurationKey<ImmutableArray<string>> AdmissionExcludeNamespaces = Default(
+        TopLevel, "admission.excludeNamespaces", KeyTypes.Namespaces, "kube-system", "Namespaces whose pods are left alone");
+    internal static readonly ConfigurationKey<ImmutableArray<string>> AdmissionOwnImages = Optional(TopLevel, "admission.ownImages", KeyTypes.ImageNames,
+        "Images that are left alone everywhere, without tag: the server cannot be pulled through itself");
+    internal static readonly ConfigurationKey<ImmutableArray<RegistryAddress>> AdmissionOldRegistries = Optional(
+        TopLevel, "admission.oldRegistries", KeyTypes.Registries, "Registries that were the cache until now: references that name them are moved to this one");
     internal static readonly ConfigurationKey<ImmutableArray<Preset>> Presets = Default(TopLevel, "presets", KeyTypes.Presets, "quay, k8s",
         "Presets that are rules without being written, also beside `rules`. `[]` = none, nor any answer about opt-in presets");
     internal static readonly ConfigurationKey<SizeLimit> StorageLimit = Default(TopLevel, "storage.limit", KeyTypes.SizeOrPercent, "90%",
@@ -121,7 +141,7 @@ public static class ConfigurationKeys
     public static ImmutableArray<ConfigurationKey> All { get; } = [.. Table];
 
     /// <summary>Top-level words that later versions will read.</summary>
-    public static ImmutableArray<string> Reserved { get; } = ["store", "catalog", "cluster", "admission", "lifecycle", "secrets"];
+    public static ImmutableArray<string> Reserved { get; } = ["store", "catalog", "cluster", "lifecycle", "secrets"];
 
     internal static IEnumerable<ConfigurationKey> In(ImmutableArray<KeyScope> scopes) => All.Where(k => scopes.Contains(k.Scope));
 

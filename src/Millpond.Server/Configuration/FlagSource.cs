@@ -7,6 +7,8 @@ internal sealed class FlagSource(IReadOnlyList<FlagValue> flags, Draft draft)
     public const string Data = "--data";
     public const string Listen = "--listen";
     public const string Upstream = "--upstream";
+    public const string Admission = "--admission";
+    public const string SelfSigned = "--self-signed";
 
     /// <summary>Makes the rules that flags name, so that the environment can speak of them.</summary>
     public void MakeRules()
@@ -29,19 +31,25 @@ internal sealed class FlagSource(IReadOnlyList<FlagValue> flags, Draft draft)
             draft.Server.Read(ConfigurationKeys.Listen, ConfigurationNode.List(listen.SelectMany(KeyType.SplitCommas)), SettingOrigin.Outside(Listen), draft.Mistakes);
         }
 
-        foreach (var flag in flags.Where(f => f.Name == Data))
-        {
-            draft.Server.Read(ConfigurationKeys.Data, KeyType.ScalarNode(flag.Value), SettingOrigin.Outside(Data), draft.Mistakes);
-        }
-
+        Set(Data, ConfigurationKeys.Data);
         foreach (var flag in flags.Where(f => f.Name == Upstream))
         {
             ReadUpstream(flag.Value);
         }
 
-        foreach (var flag in flags.Where(f => f.Name is not (Config or Data or Listen or Upstream)))
+        Set(Admission, ConfigurationKeys.AdmissionListen);
+        Set(SelfSigned, ConfigurationKeys.AdmissionSelfSigned);
+        foreach (var flag in flags.Where(f => f.Name is not (Config or Data or Listen or Upstream or Admission or SelfSigned)))
         {
-            draft.Mistakes.Add(SettingOrigin.Outside(flag.Name).Mistake("There is no such flag", $"Use {Config}, {Data}, {Listen} or {Upstream}"));
+            draft.Mistakes.Add(SettingOrigin.Outside(flag.Name).Mistake("There is no such flag", $"Use {Config}, {Data}, {Listen}, {Upstream}, {Admission} or {SelfSigned}"));
+        }
+    }
+
+    private void Set(string name, ConfigurationKey key)
+    {
+        foreach (var flag in flags.Where(f => f.Name == name))
+        {
+            draft.Server.Read(key, key.FromText(flag.Value), SettingOrigin.Outside(name), draft.Mistakes);
         }
     }
 

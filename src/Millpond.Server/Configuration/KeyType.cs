@@ -50,9 +50,9 @@ internal static class KeyType
     }
 
     /// <summary>A list; one value alone is a list of one, and in a variable the values are separated by commas.</summary>
-    public static KeyType<ImmutableArray<T>> List<T>(string name, string remedy, Func<string, Parsed<T>> parse) =>
+    public static KeyType<ImmutableArray<T>> List<T>(string name, string remedy, Func<string, Parsed<T>> parse, string? plural = null) =>
         new(
-            $"list of {name}s",
+            plural ?? $"list of {name}s",
             [],
             (node, complain) =>
             {

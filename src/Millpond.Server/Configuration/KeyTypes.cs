@@ -12,6 +12,7 @@ internal static class KeyTypes
 {
     private const string DurationRemedy = "Write a whole number and ms, s, m, h or d, such as 30m (10 years at most)";
     private const string SizeRemedy = "Write a whole number and B, KB, MB, GB, TB, KiB, MiB, GiB or TiB, such as 64MiB";
+    private const string RegistryRemedy = "Write host[:port][/path], where the host has a dot or a port, such as cache.corp.example";
     private const string PathRemedy = "Write the path of a file";
 
     public static KeyType<TimeSpan> Duration { get; } = Scalar<TimeSpan>("duration", DurationRemedy, ParseDuration);
@@ -82,6 +83,21 @@ internal static class KeyTypes
     public static KeyType<ImmutableArray<string>> Hosts { get; } = List<string>(
         "host name", "Write a name without scheme and port, such as quay.cache.corp.example", ParseHost);
 
+    public static KeyType<RegistryAddress?> Registry { get; } = Optional<RegistryAddress>("registry", RegistryRemedy, ParseRegistry);
+
+    public static KeyType<ImmutableArray<RegistryAddress>> Registries { get; } = List<RegistryAddress>("registry", RegistryRemedy, ParseRegistry, "list of registries");
+
+    public static KeyType<ImmutableArray<string>> Tiers { get; } = List<string>(
+        "tier", $"Write {TierNames.Default}, {TierNames.OptIn}, {TierNames.All}, or prefixes of rules", text =>
+            text is TierNames.OptIn ? text : ParsePrefix(text));
+
+    public static KeyType<ImmutableArray<string>> Namespaces { get; } = List<string>("namespace", "Write a namespace's name, such as kube-system", text =>
+        text.Length <= 63 && Uri.CheckHostName(text) == UriHostNameType.Dns && !text.Contains('.')
+            ? text
+            : Parsed<string>.Wrong($"{Quote(text)} is no namespace"));
+
+    public static KeyType<ImmutableArray<string>> ImageNames { get; } = List<string>("image", "Write an image's name, such as registry.corp.example/millpond", ParseImageName);
+
     public static KeyType<ImmutableArray<string>> Globs { get; } = List<string>(
         "glob", "Write a repository's path at the upstream, with * within a segment and ** across, such as library/**", ParseGlob);
 
@@ -149,6 +165,19 @@ internal static class KeyTypes
         Uri.CheckHostName(text) == UriHostNameType.Unknown || text.Contains(':')
             ? Parsed<string>.Wrong($"{Quote(text)} is no host name")
             : text.ToLowerInvariant();
+
+    private static Parsed<RegistryAddress> ParseRegistry(string text) =>
+        RegistryAddress.TryParse(text, out var address) ? address : Parsed<RegistryAddress>.Wrong($"{Quote(text)} is no registry");
+
+    private static Parsed<string> ParseImageName(string text)
+    {
+        if (!ImageReference.TryParse(text, out var reference, out _))
+        {
+            return Parsed<string>.Wrong($"{Quote(text)} is no image's name");
+        }
+
+        return reference.Suffix.IsEmpty ? text : Parsed<string>.Wrong("the image has a tag or a digest, but all of them are meant", $"Write {reference.WrittenName}");
+    }
 
     private static Parsed<string> ParseGlob(string text) =>
         RepositoryGlob.TryParse(text, out _)

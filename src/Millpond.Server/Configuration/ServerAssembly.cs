@@ -14,6 +14,7 @@ internal sealed class ServerAssembly(Draft draft, IReadOnlyDictionary<string, st
     {
         var assembly = new RuleAssembly(draft, environment);
         var rules = assembly.Assemble();
+        var admission = new AdmissionAssembly(draft).Assemble(rules);
         var listeners = draft.Listeners.Select(Listener).OfType<RuleListener>().ToImmutableArray();
         CheckPrefixes();
         CheckHosts();
@@ -37,6 +38,7 @@ internal sealed class ServerAssembly(Draft draft, IReadOnlyDictionary<string, st
             Rules = rules,
             DormantPresets = assembly.Dormant(rules),
             Listeners = listeners,
+            Admission = admission,
             Storage = new(server.Get(StorageLimit), server.Get(StorageHeadroom), server.Get(PartialsFor), server.Get(OrphanFills), server.Get(NearlyDone)),
             NegativeCache = new(server.Get(NegativeAbsent), server.Get(NegativeRefused)),
             ShutdownGrace = server.Get(ShutdownGrace),
@@ -111,8 +113,8 @@ internal sealed class ServerAssembly(Draft draft, IReadOnlyDictionary<string, st
         }
     }
 
-    /// <summary>All listeners with where they were written; a list's entries share its place.</summary>
-    private IEnumerable<(Uri Url, SettingOrigin Origin)> AllListeners() =>
+    /// <summary>All listeners but those for reviews, with where they were written; a list's entries share its place.</summary>
+    private IEnumerable<(Uri Url, SettingOrigin Origin)> OwnListeners() =>
     [
         .. server.Get(Listen).Select(url => (url, server.OriginOf(Listen))),
         .. server.Get(OperationsListen).Select(url => (url, server.OriginOf(OperationsListen))),
@@ -121,13 +123,13 @@ internal sealed class ServerAssembly(Draft draft, IReadOnlyDictionary<string, st
 
     private void CheckListeners()
     {
-        if (server.IsValid(Listen) && server.Get(Listen).IsEmpty)
+        if (server.IsValid(Listen) && server.Get(Listen).IsEmpty && !server.IsGiven(AdmissionListen))
         {
             Mistake(server.OriginOf(Listen), "The list is empty, so that nobody could pull", "Write a URL such as http://127.0.0.1:5000");
         }
 
         var earlier = new List<Uri>();
-        foreach (var (url, place) in AllListeners())
+        foreach (var (url, place) in OwnListeners().Concat(server.Get(AdmissionListen).Select(url => (url, server.OriginOf(AdmissionListen)))))
         {
             if (earlier.Find(e => ListenAddress.Collide(e, url)) is { } other)
             {
@@ -141,7 +143,7 @@ internal sealed class ServerAssembly(Draft draft, IReadOnlyDictionary<string, st
     private void CheckTls()
     {
         new FileChecks(draft.Mistakes).Pair(server, TlsCertificate, TlsKey);
-        var secure = AllListeners().FirstOrDefault(l => l.Url.Scheme == "https");
+        var secure = OwnListeners().FirstOrDefault(l => l.Url.Scheme == "https");
         if (secure.Url is not null && !server.IsGiven(TlsCertificate) && !server.IsGiven(TlsKey))
         {
             Mistake(secure.Origin, $"The listener {secure.Url} is https, but there is no certificate", "Write tls: {certificate: FILE, key: FILE}, or listen by http");
@@ -156,7 +158,7 @@ internal sealed class ServerAssembly(Draft draft, IReadOnlyDictionary<string, st
         }
 
         // Health and metrics give no image away, so that operations.listen may be anywhere.
-        var pulls = AllListeners().Where(l => l.Origin != server.OriginOf(OperationsListen) || !server.IsGiven(OperationsListen));
+        var pulls = OwnListeners().Where(l => l.Origin != server.OriginOf(OperationsListen) || !server.IsGiven(OperationsListen));
         var open = pulls.FirstOrDefault(l => !ListenAddress.IsLoopback(l.Url));
         if (open.Url is not null)
         {

@@ -33,6 +33,8 @@ public sealed record ServerConfiguration
 
     public ImmutableArray<RuleListener> Listeners { get; init; } = [];
 
+    public AdmissionConfiguration Admission { get; init; } = new();
+
     public StorageConfiguration Storage { get; init; } = new();
 
     public NegativeCacheConfiguration NegativeCache { get; init; } = new();

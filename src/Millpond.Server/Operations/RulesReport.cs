@@ -28,12 +28,7 @@ public static class RulesReport
     }
 
     /// <summary>A tier as users read it.</summary>
-    public static string Text(Tier tier) => tier switch
-    {
-        Tier.Default => "default",
-        Tier.OptIn => "opt-in",
-        Tier.ByRule => "by rule",
-    };
+    public static string Text(Tier tier) => tier.Text();
 
     private static void WriteRule(Utf8JsonWriter json, PullThroughRule rule, ImmutableArray<RuleListener> listeners)
     {

@@ -28,7 +28,7 @@ public sealed partial class ConfigurationDocumentTests
     [Fact]
     public void The_document_names_all_that_is_reserved_and_every_flag()
     {
-        foreach (var word in ConfigurationKeys.Reserved.Concat(["--config FILE", "--data DIR", "--listen URL", "--upstream PREFIX=URL"]))
+        foreach (var word in ConfigurationKeys.Reserved.Concat(["--config FILE", "--data DIR", "--listen URL", "--upstream PREFIX=URL", "--admission [URL]", "--self-signed"]))
         {
             Assert.Contains($"`{word}`", ConfigurationDocument.Text, StringComparison.Ordinal);
         }

@@ -12,7 +12,7 @@ public sealed class ConfigurationMistakeTests
         { "rule: []", 1, "rule", "no such key", "'rules'" },
         { "rules:\n- prefix: quay\n  revalidate_after: 6h", 3, "rules[0].revalidate_after", "no such key", "'revalidateAfter'" },
         { "rules:\n- prefix: quay\n  zzz: 1", 3, "rules[0].zzz", "no such key", "docs/configuration.md" },
-        { "admission: {}", 1, "admission", "reserved for later", "Leave it out" },
+        { "lifecycle: {}", 1, "lifecycle", "reserved for later", "Leave it out" },
         { "secrets:", 1, "secrets", "reserved for later", "Leave it out" },
         { "defaults:\n  allow: ['a/**']", 2, "defaults.allow", "each rule's own", "in the rules" },
         { "defaults: {credential: {file: x}}", 1, "defaults.credential", "each rule's own", "in the rules" },

@@ -20,7 +20,7 @@ public sealed class ConfigurationReaderTests
         var plain = new ServerConfiguration();
         Assert.Equal(plain.Listen, read.Listen);
         Assert.Equal(
-            plain with { Listen = read.Listen, Rules = read.Rules, DormantPresets = read.DormantPresets, TrustedProxies = read.TrustedProxies, OperationsListen = read.OperationsListen, Listeners = read.Listeners },
+            plain with { Listen = read.Listen, Rules = read.Rules, DormantPresets = read.DormantPresets, TrustedProxies = read.TrustedProxies, OperationsListen = read.OperationsListen, Listeners = read.Listeners, Admission = read.Admission },
             read);
         var quay = new PullThroughRule { Prefix = "quay", UpstreamName = "quay.io", Upstream = new("https://quay.io"), Tier = Tier.Default };
         Assert.Equal(quay with { Hosts = read.Rules[0].Hosts, Allow = read.Rules[0].Allow, Deny = read.Rules[0].Deny, Headers = read.Rules[0].Headers, TokenRealms = read.Rules[0].TokenRealms, CompleteIndexes = read.Rules[0].CompleteIndexes }, read.Rules[0]);

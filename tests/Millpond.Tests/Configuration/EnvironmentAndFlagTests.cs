@@ -55,18 +55,24 @@ public sealed class EnvironmentAndFlagTests
             ["list of host names"] = "a.example,b.example",
             ["variable's name"] = "HOME",
             ["list of globs"] = "a/**,b/*",
+            ["registry"] = "cache.example",
+            ["list of registries"] = "old.example,older.example",
+            ["list of tiers"] = "default,my-reg",
+            ["list of namespaces"] = "kube-system,cache",
+            ["list of images"] = "reg.example/millpond",
             ["`none`, `all` or list of platforms"] = "linux/amd64,linux/arm64",
             ["URL or `none`"] = "none",
             ["mapping of headers"] = "X-A=1,X-B=2",
             ["`trace` or `debug` or `info` or `warning` or `error`"] = "error",
         };
-        foreach (var key in ConfigurationKeys.All.Where(k => k.Scope != KeyScope.Listener && k.Path is not ("anonymous" or "credential.usernameEnv" or "credential.tokenEnv")))
+        foreach (var key in ConfigurationKeys.All.Where(k => k.Scope != KeyScope.Listener && k.Path is not ("anonymous" or "credential.usernameEnv" or "credential.tokenEnv" or "admission.selfSigned")))
         {
             var section = key.Scope == KeyScope.TopLevel ? "" : "RULES__MY_REG__";
             file.Environment[$"MILLPOND__{section}{key.Path.Replace(".", "__", StringComparison.Ordinal).ToUpperInvariant()}"] = values[key.TypeName];
         }
 
         file.Environment["MILLPOND__OPERATIONS__LISTEN"] = "http://127.0.0.1:9090";
+        file.Environment["MILLPOND__ADMISSION__LISTEN"] = "https://127.0.0.1:9091";
         file.Environment["MILLPOND__PUBLICURL"] = "https://cache.example";
         file.Environment["MILLPOND__LISTENERS"] = "my-reg=http://127.0.0.1:5001, k8s=http://127.0.0.1:5002";
         file.Environment["MILLPOND__DEFAULTS__REVALIDATEAFTER"] = "1h";
@@ -81,6 +87,7 @@ public sealed class EnvironmentAndFlagTests
         Assert.Equal(["a/**", "b/*"], rule.Allow);
         Assert.Equal(["linux/amd64", "linux/arm64"], rule.CompleteIndexes.Platforms);
         Assert.Equal([KeyValuePair.Create("X-A", "1"), KeyValuePair.Create("X-B", "2")], rule.Headers);
+        Assert.Equal(["kube-system", "cache"], read.Admission.ExcludedNamespaces);
         Assert.Equal((TimeSpan.FromSeconds(7), TimeSpan.FromHours(1)), (rule.RevalidateAfter, read.Rules[1].RevalidateAfter));
         Assert.Equal([new RuleListener(new("http://127.0.0.1:5001"), "my-reg"), new RuleListener(new("http://127.0.0.1:5002"), "k8s")], read.Listeners);
     }
@@ -144,7 +151,7 @@ public sealed class EnvironmentAndFlagTests
     [InlineData("MILLPOND__RULES__0__UPSTREAMS", "x", "no such variable", "MILLPOND__RULES__0__UPSTREAM?")]
     [InlineData("MILLPOND__XYZ", "1", "no such variable", "docs/configuration.md")]
     [InlineData("MILLPOND__", "1", "no such variable", "docs/configuration.md")]
-    [InlineData("MILLPOND__ADMISSION__MODE", "1", "reserved for later", "Unset it")]
+    [InlineData("MILLPOND__LIFECYCLE__MODE", "1", "reserved for later", "Unset it")]
     [InlineData("MILLPOND__STORAGE__LIMIT", "lots", "'lots' is neither", "80%")]
     [InlineData("MILLPOND__LISTEN", "http://0.0.0.0:80", "nothing says who may pull", "MILLPOND__ACCESS__MODE")]
     [InlineData("MILLPOND__LISTENERS", "http://127.0.0.1:5001", "no listener of a rule", "PREFIX=URL")]
