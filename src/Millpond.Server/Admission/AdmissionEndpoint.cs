@@ -44,14 +44,14 @@ internal sealed partial class AdmissionEndpoint(PodReview review, MillpondMetric
         if (context.Request.Path != Path)
         {
             await RefuseAsync(context, StatusCodes.Status404NotFound, $"Reviews are asked for at {Path}, and there is nothing else here.");
-            return "not-found";
+            return "not_found";
         }
 
         if (!HttpMethods.IsPost(context.Request.Method))
         {
             context.Response.Headers.Allow = "POST";
             await RefuseAsync(context, StatusCodes.Status405MethodNotAllowed, "Reviews are sent by POST.");
-            return "not-allowed";
+            return "not_allowed";
         }
 
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
@@ -78,7 +78,7 @@ internal sealed partial class AdmissionEndpoint(PodReview review, MillpondMetric
             var version = PodImages.Text(document.RootElement, "apiVersion") ?? "admission.k8s.io/v1";
             var verdict = Decide(request);
             await AnswerAsync(context, version, uid, verdict);
-            return verdict.Result;
+            return verdict.Result.Replace('-', '_');
         }
         catch (Exception malformed) when (malformed is JsonException or InvalidOperationException or BadHttpRequestException && !context.Response.HasStarted)
         {

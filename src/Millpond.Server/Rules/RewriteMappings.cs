@@ -12,7 +12,10 @@ public static class RewriteMappings
     public static IEnumerable<RewriteMapping> Of(ServerConfiguration configuration, ImmutableArray<string> tiers) =>
     [
         .. configuration.Rules.Select(rule => new RewriteMapping(
-            new NameMapping(rule.Prefix, rule.UpstreamName, rule.UpstreamRepositoryPrefix), rule.Tier.Text(), TierNames.Include(tiers, rule.Tier, rule.Prefix))),
+            new NameMapping(rule.Prefix, rule.UpstreamName, rule.UpstreamRepositoryPrefix), rule.Tier.Text(), TierNames.Include(tiers, rule.Tier, rule.Prefix))
+        {
+            Filter = new RepositoryFilter(rule.Allow, rule.Deny),
+        }),
         .. configuration.DormantPresets.Select(preset => new RewriteMapping(
             new NameMapping(preset.Prefix, preset.UpstreamName, null), preset.Tier.Text(), Enabled: false)),
     ];

@@ -54,7 +54,7 @@ public sealed class AdmissionListenerTests
             new Uri(reviewer.Host.Server.OperationsAddresses[0], "/metrics"), TestContext.Current.CancellationToken);
 
         Assert.Equal(
-            ["malformed 1", "namespace-excluded 1", "rewritten 2", "unchanged 1"],
+            ["malformed 1", "namespace_excluded 1", "rewritten 2", "unchanged 1"],
             metrics.Split('\n').Where(line => line.StartsWith("millpond_reviews_total{", StringComparison.Ordinal))
                 .Select(line => $"{line.Split("result=\"")[1].Split('"')[0]} {line.Split(' ')[1]}").Order(StringComparer.Ordinal));
     }

@@ -35,6 +35,7 @@ public sealed class PodReviewTests(ReviewerFixture fixture) : IClassFixture<Revi
     [InlineData("localhost:5000/app", "local-registry")]
     [InlineData("registry.other.example/app", "registry-not-listed")]
     [InlineData("harbor.corp.example:8443/team-b/app", "no-name-in-cache")]
+    [InlineData("harbor.corp.example:8443/team-a/secret/app", "not-allowed")]
     [InlineData("auto", "placeholder")]
     [InlineData("Not A Reference", "invalid-reference")]
     [InlineData(Reviewer.OwnImage + ":1.0", "own-image")]

@@ -160,7 +160,7 @@ internal sealed class Reviewer : IAsyncDisposable
     private static PullThroughRule[] Rules() =>
     [
         .. Preset.All.Take(4).Select(preset => new PullThroughRule { Prefix = preset.Prefix, UpstreamName = preset.UpstreamName, Upstream = preset.Upstream, Tier = preset.Tier }),
-        new() { Prefix = "harbor", UpstreamName = "harbor.corp.example:8443", Upstream = new("https://harbor.corp.example:8443"), UpstreamRepositoryPrefix = "team-a" },
+        new() { Prefix = "harbor", UpstreamName = "harbor.corp.example:8443", Upstream = new("https://harbor.corp.example:8443"), UpstreamRepositoryPrefix = "team-a", Deny = ["secret/**"] },
     ];
 }
 
