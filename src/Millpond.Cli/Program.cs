@@ -11,6 +11,7 @@ var root = new RootCommand("A pull-through cache for container images.")
     WarmCommand.Create(Streams.Console, TimeProvider.System),
     MirrorCommand.Create(),
     LocalsCommand.Create(),
+    AdmissionCommand.Create(),
 };
 
 // Signals are handled by the verbs: the parser's own handling would end a stop in good order after two seconds.

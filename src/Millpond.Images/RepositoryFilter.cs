@@ -6,6 +6,10 @@ public sealed class RepositoryFilter(IEnumerable<string> allow, IEnumerable<stri
     private readonly RepositoryGlob[] allow = [.. allow.Select(RepositoryGlob.Parse)];
     private readonly RepositoryGlob[] deny = [.. deny.Select(RepositoryGlob.Parse)];
 
+    public IReadOnlyList<RepositoryGlob> Allow => allow;
+
+    public IReadOnlyList<RepositoryGlob> Deny => deny;
+
     /// <summary>Whether a repository passes. Its name is the upstream's, without the mapping's <see cref="NameMapping.UpstreamRepositoryPrefix"/>.</summary>
     public bool Allows(NameMapping mapping, RepositoryName upstream)
     {

@@ -1,0 +1,156 @@
+using System.Text.Json.Nodes;
+using Millpond.Server.Admission;
+using Millpond.Tests.Admission;
+
+namespace Millpond.Tests.Clients;
+
+/// <summary>The chart as the real helm renders it.</summary>
+[Trait("Category", "Clients")]
+public sealed class HelmChartTests : IDisposable
+{
+    private const string Image = "image.repository=registry.corp.example/millpond";
+
+    private readonly ClientProgram helm = new("helm");
+
+    public void Dispose() => helm.Dispose();
+
+    [Fact]
+    public async Task It_has_no_faults() => (await helm.RunAsync("lint", Chart, "--strict", "--set", Image)).ShouldSucceed();
+
+    [Fact]
+    public async Task An_image_must_be_named_as_there_is_none_to_guess()
+    {
+        var answer = await helm.RunAsync("template", "millpond", Chart);
+
+        Assert.NotEqual(0, answer.ExitCode);
+        Assert.Contains("image.repository: name where nodes get Millpond's own image from", answer.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_cache_alone_is_one_server_on_a_disk_without_rights()
+    {
+        var objects = await RenderAsync();
+
+        Assert.Equal(["ConfigMap millpond", "PodDisruptionBudget millpond", "Service millpond", "Service millpond-operations", "StatefulSet millpond"], Names(objects));
+        var pod = Pod(objects, "StatefulSet");
+        CheckRights(pod);
+        Assert.Equal("false", (string?)One(objects, "StatefulSet")["spec"]!["template"]!["metadata"]!["annotations"]!["millpond.dev/rewrite"]);
+        Assert.Equal(["/data", "/etc/millpond", "/tmp"], pod["containers"]![0]!["volumeMounts"]!.AsArray().Select(mount => (string?)mount!["mountPath"]));
+        Assert.Equal(
+            ["MILLPOND__DATA=/data/millpond", "MILLPOND__LISTEN=http://0.0.0.0:5000", "MILLPOND__OPERATIONS__LISTEN=http://0.0.0.0:9090"], Environment(pod));
+        Assert.Equal("access:\n  mode: anonymous\n", (string?)One(objects, "ConfigMap")["data"]!["millpond.yaml"]);
+    }
+
+    [Fact]
+    public async Task Reviews_are_not_asked_for_before_somebody_has_given_the_authority()
+    {
+        var objects = await RenderAsync("admission.enabled=true");
+
+        Assert.DoesNotContain(objects, one => (string?)one["kind"] == "MutatingWebhookConfiguration");
+        Assert.Contains("MILLPOND__ADMISSION__SELFSIGNED=true", Environment(Pod(objects, "StatefulSet")));
+        Assert.Contains("MILLPOND__ADMISSION__HOSTS=millpond-admission.cache.svc", Environment(Pod(objects, "StatefulSet")));
+        Assert.Contains("MILLPOND__ADMISSION__EXCLUDENAMESPACES=kube-system,cache", Environment(Pod(objects, "StatefulSet")));
+        Assert.Contains("MILLPOND__ADMISSION__OWNIMAGES=registry.corp.example/millpond", Environment(Pod(objects, "StatefulSet")));
+        Assert.Equal("cache", (string?)Service(objects, "millpond-admission")["spec"]!["selector"]!["app.kubernetes.io/component"]);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Its_webhook_is_the_one_that_the_program_prints(bool isOptIn)
+    {
+        var objects = await RenderAsync("admission.enabled=true", "admission.caBundle=QUJD", "admission.excludeNamespaces={kube-system,storage}", $"admission.optIn={(isOptIn ? "true" : "false")}");
+        var printed = YamlDocuments.One(new WebhookManifest
+        {
+            Namespace = "cache", Service = "millpond-admission", CaBundle = "QUJD", ExcludedNamespaces = ["kube-system", "storage"], IsOptIn = isOptIn,
+        }.ToYaml());
+
+        Assert.Equal(Sorted(printed["webhooks"]), Sorted(One(objects, "MutatingWebhookConfiguration")["webhooks"]));
+    }
+
+    [Fact]
+    public async Task With_a_certificate_from_a_secret_reviews_have_servers_of_their_own_without_a_registry_and_a_disk()
+    {
+        var objects = await RenderAsync("admission.enabled=true", "admission.tls.secretName=admission-tls", "admission.annotations.cert-manager\\.io/inject-ca-from=cache/x");
+
+        var pod = Pod(objects, "Deployment");
+        CheckRights(pod);
+        Assert.Equal(2, (long)One(objects, "Deployment")["spec"]!["replicas"]!);
+        Assert.Contains("MILLPOND__LISTEN=", Environment(pod));
+        Assert.Contains("MILLPOND__ADMISSION__TLS__CERTIFICATE=/etc/millpond-admission/tls.crt", Environment(pod));
+        Assert.Equal(["data:emptyDir", "config:configMap", "certificate:secret", "tmp:emptyDir"], pod["volumes"]!.AsArray().Select(volume => $"{volume!["name"]}:{volume.AsObject().Last().Key}"));
+        Assert.NotNull(pod["affinity"]!["podAntiAffinity"]);
+        Assert.DoesNotContain(Environment(Pod(objects, "StatefulSet")), variable => variable.Contains("ADMISSION", StringComparison.Ordinal));
+        Assert.Equal("admission", (string?)Service(objects, "millpond-admission")["spec"]!["selector"]!["app.kubernetes.io/component"]);
+        Assert.Equal("admission", (string?)One(objects, "PodDisruptionBudget")["spec"]!["selector"]!["matchLabels"]!["app.kubernetes.io/component"]);
+        Assert.Equal("cache/x", (string?)One(objects, "MutatingWebhookConfiguration")["metadata"]!["annotations"]!["cert-manager.io/inject-ca-from"]);
+    }
+
+    [Fact]
+    public async Task Its_variables_and_configuration_are_ones_that_the_server_takes()
+    {
+        var objects = await RenderAsync("admission.enabled=true", "config.publicUrl=https://cache.corp.example", "config.admission.tiers={default}");
+        using var file = new Configuration.ConfigurationFile((string)One(objects, "ConfigMap")["data"]!["millpond.yaml"]!);
+        foreach (var variable in Environment(Pod(objects, "StatefulSet")).Select(variable => variable.Split('=', 2)))
+        {
+            file.Environment[variable[0]] = variable[1];
+        }
+
+        var result = file.Read();
+
+        Assert.True(result.Configuration is { Admission: { IsOn: true, Tls: null, Tiers: ["default"] } }, result.Describe());
+        Assert.Equal("cache.corp.example", result.Configuration!.Admission.Registry?.ToString());
+    }
+
+    [Fact]
+    public async Task A_configuration_for_reviews_alone_is_one_too()
+    {
+        var objects = await RenderAsync("admission.enabled=true", "admission.tls.secretName=x", "config.publicUrl=https://cache.corp.example");
+        using var file = new Configuration.ConfigurationFile((string)One(objects, "ConfigMap")["data"]!["millpond.yaml"]!);
+        var pem = file.Make("tls.pem");
+        foreach (var variable in Environment(Pod(objects, "Deployment")).Select(variable => variable.Split('=', 2)))
+        {
+            file.Environment[variable[0]] = variable[1].StartsWith("/etc/", StringComparison.Ordinal) ? pem : variable[1];
+        }
+
+        var result = file.Read();
+
+        Assert.True(result.Configuration is { Listen.IsEmpty: true, Admission: { IsOn: true, Tls: not null } }, result.Describe());
+    }
+
+    private static string Chart => Path.Join(RequireClient.Repository, "deploy/helm/millpond");
+
+    private static void CheckRights(JsonNode pod)
+    {
+        Assert.Equal((true, 65532L), ((bool)pod["securityContext"]!["runAsNonRoot"]!, (long)pod["securityContext"]!["runAsUser"]!));
+        Assert.Equal(
+            """{"allowPrivilegeEscalation":false,"readOnlyRootFilesystem":true,"capabilities":{"drop":["ALL"]}}""", pod["containers"]![0]!["securityContext"]!.ToJsonString());
+        Assert.False((bool)pod["automountServiceAccountToken"]!);
+        Assert.NotNull(pod["containers"]![0]!["readinessProbe"]);
+        Assert.NotNull(pod["containers"]![0]!["livenessProbe"]);
+    }
+
+    private static JsonObject One(JsonObject[] objects, string kind) => Assert.Single(objects, one => (string?)one["kind"] == kind);
+
+    private static JsonObject Service(JsonObject[] objects, string name) => Assert.Single(objects, one => (string?)one["kind"] == "Service" && (string?)one["metadata"]!["name"] == name);
+
+    private static JsonNode Pod(JsonObject[] objects, string kind) => One(objects, kind)["spec"]!["template"]!["spec"]!;
+
+    private static IEnumerable<string> Names(JsonObject[] objects) => objects.Select(one => $"{one["kind"]} {one["metadata"]!["name"]}").Order(StringComparer.Ordinal);
+
+    private static string[] Environment(JsonNode pod) => [.. pod["containers"]![0]!["env"]!.AsArray().Select(variable => $"{variable!["name"]}={variable["value"]}")];
+
+    /// <summary>Independent of the order in which keys are written.</summary>
+    private static string Sorted(JsonNode? node) => node switch
+    {
+        JsonObject map => $"{{{string.Join(',', map.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => $"{entry.Key}:{Sorted(entry.Value)}"))}}}",
+        JsonArray list => $"[{string.Join(',', list.Select(Sorted))}]",
+        _ => node?.ToJsonString() ?? "null",
+    };
+
+    private async Task<JsonObject[]> RenderAsync(params string[] values)
+    {
+        string[] sets = [.. values.Prepend(Image).SelectMany(value => (string[])["--set", value])];
+        return YamlDocuments.Read((await helm.RunAsync(["template", "millpond", Chart, "--namespace", "cache", .. sets])).ShouldSucceed().Output);
+    }
+}
