@@ -62,7 +62,11 @@ public sealed class HelmChartTests : IDisposable
         var objects = await RenderAsync("admission.enabled=true", "admission.caBundle=QUJD", "admission.excludeNamespaces={kube-system,storage}", $"admission.optIn={(isOptIn ? "true" : "false")}");
         var printed = YamlDocuments.One(new WebhookManifest
         {
-            Namespace = "cache", Service = "millpond-admission", CaBundle = "QUJD", ExcludedNamespaces = ["kube-system", "storage"], IsOptIn = isOptIn,
+            Namespace = "cache",
+            Service = "millpond-admission",
+            CaBundle = "QUJD",
+            ExcludedNamespaces = ["kube-system", "storage"],
+            IsOptIn = isOptIn,
         }.ToYaml());
 
         Assert.Equal(Sorted(printed["webhooks"]), Sorted(One(objects, "MutatingWebhookConfiguration")["webhooks"]));
