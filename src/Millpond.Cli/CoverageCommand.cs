@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text;
+using Millpond.Cli.Cluster;
 using Millpond.Rewriting.Coverage;
 using Millpond.Rewriting.Edits;
 
@@ -12,7 +13,7 @@ internal static class CoverageCommand
     private const string Markdown = "markdown";
     private const string Json = "json";
 
-    public static Command Create(Streams streams)
+    public static Command Create(Streams streams, TimeProvider? time = null)
     {
         var paths = new Argument<string[]>("PATH") { Description = "Files and folders; - for standard input.", Arity = ArgumentArity.ZeroOrMore };
         var format = new Option<string>("--format") { Description = "table, markdown or json.", DefaultValueFactory = _ => Table };
@@ -20,12 +21,25 @@ internal static class CoverageCommand
         var failUncovered = new Option<bool>("--fail-uncovered") { Description = "Exit with 1 while any image is not covered." };
         var rules = new RuleOptions();
         var command = new Command("coverage", "Say of each image whether it is pulled through the cache, by which rule, and why not.") { paths, format, failUncovered };
+        var clusters = new ClusterOptions();
+        clusters.AddTo(command);
         rules.AddTo(command);
         command.SetAction((arguments, cancellationToken) => FileVerb.RunAsync(streams, async () =>
         {
-            var selection = FileVerb.Select(arguments.GetValue(paths) ?? []);
+            var (named, cluster) = (arguments.GetValue(paths) ?? [], clusters.Read(arguments));
+            var selection = cluster is not null && named.Length == 0 ? FileSelection.Of(named) : FileVerb.Select(named);
             var set = await rules.ReadAsync(arguments, null, cancellationToken);
-            var report = Read(selection, new FileRewriter(rules.Tables(arguments), set.Rewriting()), streams);
+            var tables = rules.Tables(arguments);
+            var rewriter = new FileRewriter(tables, set.Rewriting());
+            var builder = new CoverageBuilder();
+            Read(selection, rewriter, streams, builder);
+            if (cluster is not null)
+            {
+                using var connection = ClusterConnection.Open(cluster, time ?? TimeProvider.System);
+                await new ClusterImages(connection, cluster, tables, rewriter).ReadAsync(builder, cancellationToken);
+            }
+
+            var report = builder.Build();
             if (rules.Server(arguments) is { } server)
             {
                 report = await CacheProbe.AskAsync(report, set.Registry, server, cancellationToken);
@@ -38,14 +52,13 @@ internal static class CoverageCommand
                 Markdown => CoverageFormats.ToMarkdown(report),
                 _ => CoverageTable.Draw(report),
             });
-            return arguments.GetValue(failUncovered) && report.Summary.Covered < report.Summary.Images ? ExitCode.Found : ExitCode.Done;
+            return arguments.GetValue(failUncovered) && (report.Summary.Covered < report.Summary.Images || report.NotRead is not null) ? ExitCode.Found : ExitCode.Done;
         }));
         return command;
     }
 
-    private static CoverageReport Read(FileSelection selection, FileRewriter rewriter, Streams streams)
+    private static void Read(FileSelection selection, FileRewriter rewriter, Streams streams, CoverageBuilder builder)
     {
-        var builder = new CoverageBuilder();
         foreach (var file in selection.Files)
         {
             using var input = file == FileSelection.StandardInput ? streams.Input() : File.OpenRead(file);
@@ -57,7 +70,5 @@ internal static class CoverageCommand
 
             builder.Add(report);
         }
-
-        return builder.Build();
     }
 }

@@ -17,6 +17,11 @@ internal static class CoverageTable
         console.Profile.Width = Width;
         console.Write(Images(report));
         console.Write(Summary(report.Summary));
+        foreach (var (what, why) in report.NotRead ?? [])
+        {
+            text.WriteLine($"not readable: {what}: {why}");
+        }
+
         return text.ToString();
     }
 
@@ -34,7 +39,9 @@ internal static class CoverageTable
             };
             var first = image.Places[0];
             var more = image.Places.Length > 1 ? $" and {image.Places.Length - 1} more" : "";
-            table.AddRow(new Text(image.Reference), new Text(covered), new Text(image.Rule ?? "-"), new Text(image.Why), new Text($"{first.File}:{first.Line}{more}"));
+            var runs = image.Places.Select(place => place.ImageId).OfType<string>().Distinct().ToArray();
+            var running = runs.Length == 0 ? "" : $" (runs {string.Join(", ", runs)})";
+            table.AddRow(new Text(image.Reference), new Text(covered), new Text(image.Rule ?? "-"), new Text(image.Why), new Text($"{first}{more}{running}"));
         }
 
         return table;

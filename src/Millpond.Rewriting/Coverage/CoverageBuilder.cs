@@ -10,6 +10,11 @@ public sealed class CoverageBuilder
 {
     private readonly Dictionary<(string Image, string Reason), List<FoundReference>> images = [];
 
+    private readonly List<NotRead> notRead = [];
+
+    /// <summary>What cannot be read is part of the report.</summary>
+    public void AddNotRead(NotRead source) => notRead.Add(source);
+
     public void Add(FileReport report)
     {
         foreach (var found in report.References)
@@ -33,7 +38,7 @@ public sealed class CoverageBuilder
                 .ThenBy(image => image.Key.Reason, StringComparer.Ordinal)
                 .Select(image => Describe(image.Value, isCached)),
         ];
-        return new CoverageReport(all, Summarise(all));
+        return new CoverageReport(all, Summarise(all)) { NotRead = notRead.Count == 0 ? null : notRead };
     }
 
     private static ImageCoverage Describe(List<FoundReference> places, Func<string, bool?>? isCached)
@@ -50,7 +55,7 @@ public sealed class CoverageBuilder
             covered ? first.After : null,
             first.Reason,
             covered ? isCached?.Invoke(first.After) : null,
-            [.. places.Select(place => new CoveragePlace(place.File, place.Line, place.Kind.Word(), place.Path))])
+            [.. places.Select(place => new CoveragePlace(place.File, place.Line, place.Kind.Word(), place.Path) { ImageId = place.ImageId })])
         {
             Why = first.Why,
         };

@@ -32,6 +32,17 @@ public static class CoverageFormats
         }
 
         text.AppendLine(CultureInfo.InvariantCulture, $"| all | {report.Summary.Images} | {report.Summary.Covered} |");
+        if (report.NotRead is { } missing)
+        {
+            text.AppendLine();
+            text.AppendLine("| not readable | why |");
+            text.AppendLine("|---|---|");
+            foreach (var (what, why) in missing)
+            {
+                text.AppendLine(CultureInfo.InvariantCulture, $"| {Cell(what)} | {Cell(why)} |");
+            }
+        }
+
         return text.ToString();
     }
 

@@ -29,12 +29,32 @@ public sealed record ImageCoverage(
 }
 
 /// <summary>Where an image is named.</summary>
+/// <param name="File">A file; of a cluster, the resource as kind, namespace and name.</param>
+/// <param name="Line">1-based; 0 where there are no lines.</param>
 /// <param name="Kind">Container, argument, values …</param>
 /// <param name="Path">In the document's structure.</param>
-public sealed record CoveragePlace(string File, int Line, string Kind, string Path);
+public sealed record CoveragePlace(string File, int Line, string Kind, string Path)
+{
+    /// <summary>What a container of a cluster runs, where that is another image than the one it names.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? ImageId { get; init; }
+
+    /// <summary>The file with the line; a cluster's resource has none.</summary>
+    public override string ToString() => Line == 0 ? File : $"{File}:{Line}";
+}
 
 /// <summary>The whole report.</summary>
-public sealed record CoverageReport(ImmutableArray<ImageCoverage> Images, CoverageSummary Summary);
+public sealed record CoverageReport(ImmutableArray<ImageCoverage> Images, CoverageSummary Summary)
+{
+    /// <summary>What could not be read, so that nobody takes it for empty; null where everything was.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<NotRead>? NotRead { get; init; }
+}
+
+/// <summary>Something that the report should be about and is not.</summary>
+/// <param name="What">A kind of resource.</param>
+/// <param name="Why">What was answered.</param>
+public sealed record NotRead(string What, string Why);
 
 /// <param name="Images">Distinct images.</param>
 /// <param name="Covered">How many of them are covered.</param>

@@ -12,6 +12,9 @@ public sealed record FoundReference(string File, int Line, PlaceKind Kind, strin
     /// <summary>As it stands, put together where it stands in several keys.</summary>
     public required string Reference { get; init; }
 
+    /// <summary>What runs instead, where that is known and another image.</summary>
+    public string? ImageId { get; init; }
+
     /// <summary>As it stands afterwards.</summary>
     public required string After { get; init; }
 

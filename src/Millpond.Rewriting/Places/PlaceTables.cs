@@ -65,6 +65,12 @@ public sealed class PlaceTables
         };
     }
 
+    /// <summary>Whether kinds of this group have places in the tables.</summary>
+    public bool KnowsGroup(string group) => Resources.Any(row => row.Kind.Group == group);
+
+    /// <summary>Whether this kind has places in the tables.</summary>
+    public bool KnowsKind(string group, string kind) => Resources.Any(row => row.Kind.Matches(group, kind)) && !IsIgnored(group, kind);
+
     internal bool IsIgnored(string group, string kind) => Ignored.Any(pattern => pattern.Matches(group, kind));
 
     internal bool IsEnvironment(string name) => Environment.Any(pattern => Wildcard.Matches(pattern, name));

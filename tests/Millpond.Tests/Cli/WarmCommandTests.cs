@@ -231,7 +231,7 @@ public sealed class WarmCommandTests : IDisposable
         var text = $"image:\n  registry: {upstream.Address.Authority}\n  repository: team/untagged\nsidecar:\n  image: {upstream.Address.Authority}/team/app:1\n";
         var values = folder.Write("values.yaml", text);
         var server = host.Address.ToString();
-        var report = await VerbRun.OfAsync(CoverageCommand.Create, "", [values, "--server", server, "--format", "json"], TestContext.Current.CancellationToken);
+        var report = await VerbRun.OfAsync(streams => CoverageCommand.Create(streams), "", [values, "--server", server, "--format", "json"], TestContext.Current.CancellationToken);
         var file = folder.Write("coverage.json", report.Output);
 
         foreach (var arguments in new string[][] { ["--coverage", file], [values] })
