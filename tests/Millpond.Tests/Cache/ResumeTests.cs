@@ -23,7 +23,9 @@ public sealed partial class ResumeTests
         await host.PullManifestAsync("up/team/app", "1");
         var gate = upstream.Park(Layer.Digest, after: Half);
         using var response = await host.BlobAsync("up/team/app", Layer.Digest);
-        await gate.WhenReached();
+        await using var body = await response.Content.ReadAsStreamAsync(TestContext.Current.CancellationToken);
+        var start = new byte[Half];
+        await body.ReadExactlyAsync(start, TestContext.Current.CancellationToken);
 
         // Probes go out after 1, 2, 4 and 8 seconds, which this clock skips; the next after 16.
         upstream.GoDown();
@@ -31,7 +33,9 @@ public sealed partial class ResumeTests
         await host.Log.WhenLineAsync("/v2/ gave", times: 4);
         upstream.ComeBack();
         time.Advance(TimeSpan.FromSeconds(16));
-        Assert.Equal(Layer.ToArray(), await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken));
+        using var rest = new MemoryStream();
+        await body.CopyToAsync(rest, TestContext.Current.CancellationToken);
+        Assert.Equal(Layer.ToArray(), start.Concat(rest.ToArray()));
         Assert.InRange(upstream.BytesSentOf(Layer.Digest), Layer.Length, (long)(Layer.Length * 1.3));
     }
 

@@ -27,7 +27,6 @@ public sealed class FakeUpstream : IAsyncDisposable
     private readonly UpstreamRegistry registry;
     private readonly ConcurrentDictionary<string, ConnectionContext> connections = new(StringComparer.Ordinal);
     private readonly List<ListenOptions> listeners = [];
-    private volatile bool isDown;
     private int accepted;
 
     private FakeUpstream(FakeUpstreamOptions options)
@@ -149,14 +148,14 @@ public sealed class FakeUpstream : IAsyncDisposable
     /// <summary>Breaks every connection, and each new one at once: the upstream is gone, its port is not.</summary>
     public void GoDown()
     {
-        isDown = true;
+        bodies.IsDown = true;
         foreach (var connection in connections.Values)
         {
             connection.Abort();
         }
     }
 
-    public void ComeBack() => isDown = false;
+    public void ComeBack() => bodies.IsDown = false;
 
     public IReadOnlyList<UpstreamRequest> Requests(RequestKind? kind = null) =>
         [.. journal.All.Where(request => kind is null || request.Kind == kind)];
@@ -242,7 +241,7 @@ public sealed class FakeUpstream : IAsyncDisposable
     {
         Interlocked.Increment(ref accepted);
         connections[connection.ConnectionId] = connection;
-        if (isDown)
+        if (bodies.IsDown)
         {
             connection.Abort();
         }

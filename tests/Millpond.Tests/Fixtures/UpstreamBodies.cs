@@ -13,9 +13,17 @@ internal sealed class UpstreamBodies(FakeUpstreamOptions options, UpstreamJourna
     private const int TrickleRate = 1024;
 
     private readonly ConcurrentDictionary<string, ConcurrentBag<Gate>> gates = new(StringComparer.Ordinal);
+    private bool isDown;
 
     /// <summary>Bytes per second of each body; null for as fast as it goes.</summary>
     public long? Rate { get; set; }
+
+    /// <summary>Set when every connection was broken: nothing more is sent, and nothing more counted.</summary>
+    public bool IsDown
+    {
+        get => Volatile.Read(ref isDown);
+        set => Volatile.Write(ref isDown, value);
+    }
 
     public void AddGate(string digest, Gate gate) => gates.GetOrAdd(digest, _ => []).Add(gate);
 
@@ -149,6 +157,11 @@ internal sealed class UpstreamBodies(FakeUpstreamOptions options, UpstreamJourna
 
     private async Task SendStepAsync(Sending sending, long position, int count, long flipped)
     {
+        if (IsDown)
+        {
+            throw new OperationCanceledException("The upstream is down.");
+        }
+
         var writer = sending.Context.Response.BodyWriter;
         var memory = writer.GetMemory(count)[..count];
         sending.Content.Read(position, memory.Span);
