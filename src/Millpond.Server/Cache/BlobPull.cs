@@ -9,8 +9,8 @@ namespace Millpond.Server.Cache;
 
 /// <summary>Pulls of blobs: from the store where the digest is linked here, proven where it is not, filled where it is missing.</summary>
 internal sealed class BlobPull(
-    GovernedUpstreams upstreams, Fills fills, BlobStore store, CatalogDatabase catalog, KnownBlobs known, NegativeCache negative, TimeProvider time,
-    MillpondMetrics metrics, CancellationToken stopping)
+    GovernedUpstreams upstreams, Fills fills, BlobStore store, Adoption adoption, CatalogDatabase catalog, KnownBlobs known, NegativeCache negative,
+    TimeProvider time, MillpondMetrics metrics, CancellationToken stopping)
 {
     private readonly SingleFlight<(RepositoryName, Digest, bool IsBackground), PullFailure?> proofs = new(stopping);
 
@@ -238,23 +238,10 @@ internal sealed class BlobPull(
         var blob = store.TryOpen(digest, listed ?? catalog.FindDescribedSize(target.Repository, digest));
         if (blob is not null && listed is null)
         {
-            known.Stored(digest, blob.Length);
-            _ = AdoptAsync(target, digest, blob.Length);
+            _ = adoption.AdoptAsync(digest, blob.Length, target);
         }
 
         return blob;
-    }
-
-    private async Task AdoptAsync(RuleMatch target, Digest digest, long length)
-    {
-        try
-        {
-            await catalog.PutBlobAsync(digest, length, target.Repository, target.Rule.Prefix, time.GetUtcNow());
-        }
-        catch (CatalogFullException)
-        {
-            // It is adopted again when it is next pulled.
-        }
     }
 
     private static PullFailure NotCached(RuleMatch target, Digest digest) => new(

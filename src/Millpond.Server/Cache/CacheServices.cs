@@ -10,7 +10,7 @@ using Millpond.Server.Upstream;
 namespace Millpond.Server.Cache;
 
 /// <summary>The cache put together, in the order its parts depend on each other, with its background work.</summary>
-public sealed class CacheServices : IAsyncDisposable
+public sealed partial class CacheServices : IAsyncDisposable
 {
     /// <summary>How often partials that are too old are looked for.</summary>
     private static readonly TimeSpan SweepEvery = TimeSpan.FromHours(1);
@@ -20,6 +20,7 @@ public sealed class CacheServices : IAsyncDisposable
     private readonly GovernedUpstreams upstreams;
     private readonly Fills fills;
     private readonly BlobStore store;
+    private readonly ILogger log;
     private readonly Task background;
 
     /// <summary>Composes the cache and starts its background work. Asks no upstream.</summary>
@@ -28,6 +29,7 @@ public sealed class CacheServices : IAsyncDisposable
         TimeProvider time, MillpondMetrics metrics, ILoggerFactory logs)
     {
         this.store = store;
+        log = logs.CreateLogger<CacheServices>();
         var token = stopping.Token;
         upstreams = new GovernedUpstreams(rules.All, connect, time, metrics, logs, token);
         var known = new KnownBlobs(catalog);
@@ -37,7 +39,8 @@ public sealed class CacheServices : IAsyncDisposable
 
         var workshop = new FillWorkshop(upstreams, store, catalog, eviction, negative, known, time, metrics, logs.CreateLogger<FillWorkshop>());
         fills = new Fills(workshop, configuration.Storage.OrphanFills, configuration.Storage.NearlyDone, time, token);
-        var blobs = new BlobPull(upstreams, fills, store, catalog, known, negative, time, metrics, token);
+        var adoption = new Adoption(store, fills, catalog, known, time, logs.CreateLogger<Adoption>());
+        var blobs = new BlobPull(upstreams, fills, store, adoption, catalog, known, negative, time, metrics, token);
 
         var memory = new ManifestMemory(catalog);
         var queue = new CompletionQueue();
@@ -51,8 +54,10 @@ public sealed class CacheServices : IAsyncDisposable
         Observe(metrics);
         eviction.Enforce();
         var completion = new CompletionWorker(queue, rules, manifests, fetch, blobs, known, memory, time, logs.CreateLogger<CompletionWorker>());
+        store.Sweep(time.GetUtcNow() - configuration.Storage.PartialsFor);
         background = Task.WhenAll(
-            completion.RunAsync(stoppingBackground.Token), SweepAsync(configuration.Storage.PartialsFor, time, stoppingBackground.Token));
+            InBackgroundAsync(completion.RunAsync), InBackgroundAsync(adoption.RunAsync),
+            InBackgroundAsync(ending => SweepAsync(configuration.Storage.PartialsFor, time, ending)));
     }
 
     public PullThrough PullThrough { get; }
@@ -72,14 +77,7 @@ public sealed class CacheServices : IAsyncDisposable
     {
         await DrainAsync(TimeSpan.Zero);
         await stopping.CancelAsync();
-        try
-        {
-            await background;
-        }
-        catch (OperationCanceledException)
-        {
-            // That is how background work ends.
-        }
+        await background;
 
         // What began while the others drained: nothing begins any more.
         await fills.WhenNoneRunsAsync();
@@ -109,8 +107,31 @@ public sealed class CacheServices : IAsyncDisposable
     {
         while (true)
         {
-            store.Sweep(time.GetUtcNow() - partialsFor);
             await Task.Delay(SweepEvery, time, cancellationToken);
+            store.Sweep(time.GetUtcNow() - partialsFor);
         }
+    }
+
+    /// <summary>Background work that fails is said when it fails, not when the server ends.</summary>
+    private async Task InBackgroundAsync(Func<CancellationToken, Task> work)
+    {
+        try
+        {
+            await work(stoppingBackground.Token);
+        }
+        catch (OperationCanceledException) when (stoppingBackground.IsCancellationRequested)
+        {
+            // That is how it ends.
+        }
+        catch (Exception failure)
+        {
+            Log.BackgroundFailed(log, failure);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1901, LogLevel.Error, "Background work of the cache has ended; it begins again when the server is restarted")]
+        public static partial void BackgroundFailed(ILogger logger, Exception exception);
     }
 }

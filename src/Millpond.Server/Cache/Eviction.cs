@@ -7,8 +7,8 @@ using Millpond.Server.Telemetry;
 namespace Millpond.Server.Cache;
 
 /// <summary>
-/// Makes room on the disk: the least recently pulled blob goes first, never one that is being read. Manifests stay, so that an evicted
-/// image is pulled again blob by blob.
+/// Makes room on the disk: the least recently pulled blob goes first, never one that is being read, and a paused download by the time of
+/// its last byte among them. Manifests stay, so that an evicted image is pulled again blob by blob.
 /// </summary>
 internal sealed partial class Eviction(BlobStore store, CatalogDatabase catalog, KnownBlobs known, MillpondMetrics metrics, ILogger<Eviction> log)
 {
@@ -44,6 +44,18 @@ internal sealed partial class Eviction(BlobStore store, CatalogDatabase catalog,
         return store.Disk.TryPromise(bytes, out _);
     }
 
+    /// <summary>Promises more to a download whose size nobody said; false where it does not fit.</summary>
+    public bool TryExtend(DiskPromise promise, long bytes)
+    {
+        if (MakeRoom(bytes) is not { } more)
+        {
+            return false;
+        }
+
+        promise.Add(more);
+        return true;
+    }
+
     /// <summary>Brings the store under its limit again, after a restart with a smaller one.</summary>
     public void Enforce()
     {
@@ -61,12 +73,18 @@ internal sealed partial class Eviction(BlobStore store, CatalogDatabase catalog,
         var freed = 0L;
         var count = 0;
         var batch = Batch;
+        var partials = new Queue<(Digest Digest, DateTimeOffset WrittenAt)>(store.ListPartials().OrderBy(static partial => partial.WrittenAt));
         while (freed < missing)
         {
             var rows = catalog.LeastRecentlyPulled(batch);
             var before = freed;
             foreach (var row in rows)
             {
+                while (freed < missing && partials.TryPeek(out var partial) && partial.WrittenAt <= row.PulledAt)
+                {
+                    freed += store.DropPartial(partials.Dequeue().Digest);
+                }
+
                 if (freed >= missing)
                 {
                     break;
@@ -86,6 +104,11 @@ internal sealed partial class Eviction(BlobStore store, CatalogDatabase catalog,
 
             // The removed rows leave the list only with the next commit of the writer, so a later batch must reach past them.
             batch += freed == before ? Batch : 2 * Batch;
+        }
+
+        while (freed < missing && partials.TryDequeue(out var partial))
+        {
+            freed += store.DropPartial(partial.Digest);
         }
 
         metrics.Evicted(freed);

@@ -18,6 +18,9 @@ internal sealed partial class FillWorkshop(
     /// <summary>One read of upstream: large enough that a block costs little beside its copy and hash.</summary>
     private const int BlockSize = 256 * 1024;
 
+    /// <summary>What is promised at once to a download whose size nobody said.</summary>
+    private const long UnknownSizeStep = 4L * 1024 * 1024;
+
     private static readonly TimeSpan ReportEvery = TimeSpan.FromSeconds(30);
 
     /// <summary>Downloads the blob, releases it to its readers as it grows, and commits it.</summary>
@@ -43,15 +46,12 @@ internal sealed partial class FillWorkshop(
         {
             if (staging is null || body.Size != staging.Written)
             {
-                var failure = await body.OpenAsync(fill.Pausing);
-                if (staging is not null && body.LastResult is { Outcome: UpstreamOutcome.BadAnswer })
+                var failure = await OpenAsync(fill, body, isResume: staging is not null);
+                if (failure is null && body.Position == 0 && staging is not null)
                 {
-                    // The partial may be no beginning of what upstream has: once more from the first byte before the upstream is blamed.
                     await staging.DiscardAsync();
                     staging = null;
                     hash.GetHashAndReset();
-                    body.StartOver(fill.Size);
-                    failure = await body.OpenAsync(fill.Pausing);
                 }
 
                 if (failure is not null)
@@ -61,7 +61,7 @@ internal sealed partial class FillWorkshop(
                     return false;
                 }
 
-                promise = eviction.MakeRoom(body.Size is { } size ? size - body.Position : 0);
+                promise = eviction.MakeRoom(body.Size is { } size ? size - body.Position : UnknownSizeStep);
                 staging ??= promise is null ? null : TryBegin(fill, body.Size);
                 if (staging is null || promise is null)
                 {
@@ -71,7 +71,11 @@ internal sealed partial class FillWorkshop(
             }
 
             fill.Start(staging, body.Size);
-            staging.ReserveInBackground();
+            if (promise is not null)
+            {
+                staging.ReserveInBackground(promise);
+            }
+
             if (!await CopyAsync(fill, staging, body, hash, promise))
             {
                 return false;
@@ -96,6 +100,24 @@ internal sealed partial class FillWorkshop(
     }
 
     public void LogUnexpected(Fill fill, Exception exception) => Log.Unexpected(log, fill.Digest, fill.Target.Repository, exception);
+
+    private static async Task<PullFailure?> OpenAsync(Fill fill, ResumingBody body, bool isResume)
+    {
+        var failure = await body.OpenAsync(fill.Pausing);
+        if (isResume && body.LastResult is { Outcome: UpstreamOutcome.BadAnswer })
+        {
+            // By chance (a blob host that refuses a signed URL), or because the partial is no beginning of what upstream has: once more,
+            // and then from the first byte, before the upstream is blamed.
+            failure = await body.OpenAsync(fill.Pausing);
+            if (body.LastResult is { Outcome: UpstreamOutcome.BadAnswer })
+            {
+                body.StartOver(fill.Size);
+                failure = await body.OpenAsync(fill.Pausing);
+            }
+        }
+
+        return failure;
+    }
 
     /// <summary>Whether it was stored after the pull had looked for it: two who look at the same moment must not download it twice.</summary>
     private bool IsStored(Fill fill) =>
@@ -170,6 +192,11 @@ internal sealed partial class FillWorkshop(
                 hash.AppendData(block, 0, count);
                 try
                 {
+                    if (promise?.Left < count && body.Size is null && !eviction.TryExtend(promise, UnknownSizeStep))
+                    {
+                        throw new IOException("It does not fit on the disk.");
+                    }
+
                     staging.Append(block.AsSpan(0, count));
                 }
                 catch (IOException full)

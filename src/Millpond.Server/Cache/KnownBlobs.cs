@@ -13,6 +13,7 @@ internal sealed class KnownBlobs(CatalogDatabase catalog)
     /// <summary>Entries of about 200 bytes: some 40 MB at most.</summary>
     private const int Capacity = 200_000;
 
+    private readonly Lock adopting = new();
     private readonly GenerationCache<(RepositoryName, Digest), bool> links = new(Capacity, static _ => 1);
     private readonly GenerationCache<(RepositoryName, Digest), bool> adopted = new(Capacity, static _ => 1);
     private readonly GenerationCache<Digest, long> sizes = new(Capacity, static _ => 1);
@@ -74,6 +75,21 @@ internal sealed class KnownBlobs(CatalogDatabase catalog)
     }
 
     public void Stored(Digest digest, long size) => sizes.Set(digest, size);
+
+    /// <summary>Takes a stored blob for known that no catalog row lists; false where it is known already.</summary>
+    public bool TryAdopt(Digest digest, long size)
+    {
+        lock (adopting)
+        {
+            if (FindStoredSize(digest) is not null)
+            {
+                return false;
+            }
+
+            Stored(digest, size);
+            return true;
+        }
+    }
 
     public void Forget(Digest digest) => sizes.Remove(digest);
 }

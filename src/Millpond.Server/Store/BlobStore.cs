@@ -17,6 +17,9 @@ public sealed class BlobStore
     private readonly ConcurrentDictionary<Digest, int> reading = new();
     private readonly ConcurrentDictionary<Digest, Staging> growing = new();
 
+    /// <summary>Held while a partial is taken up or thrown away: short work on local files.</summary>
+    private readonly Lock partials = new();
+
     /// <param name="blobs">The folder of whole blobs; made where it is missing.</param>
     /// <param name="stagings">The folder of partial downloads, on the same disk.</param>
     /// <param name="bootId">Of this boot of the machine: tells whether the page cache of a partial survived.</param>
@@ -59,6 +62,11 @@ public sealed class BlobStore
         catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
         {
             // Absence is ordinary: asking first and opening then would be two calls and a race.
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            Release(digest);
+            throw;
         }
 
         Release(digest);
@@ -111,69 +119,69 @@ public sealed class BlobStore
     /// <summary>Sets the count of stored bytes, from the catalog's sum at start.</summary>
     public void StartWith(long storedBytes) => Disk.StoreGrew(storedBytes - Disk.Stored);
 
+    /// <summary>Counts a blob that was found here and was not in that sum.</summary>
+    public void Found(long length) => Disk.StoreGrew(length);
+
     /// <summary>Starts a download from its first byte. Its blocks are reserved by <see cref="Staging.ReserveInBackground"/>.</summary>
     /// <exception cref="IOException">The disk is full or broken.</exception>
     public Staging Begin(Digest digest, long? size, string rule, string repository)
     {
         var path = StagingPath(digest);
-        File.Delete(path);
-        var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
-        var staging = new Staging(this, path, file, new StagingNote(digest.ToString(), size, rule, repository, bootId, 0), 0);
-        growing[digest] = staging;
-        staging.WriteNote(0);
-        return staging;
+        lock (partials)
+        {
+            DropPartialLocked(digest);
+            File.Delete(path);
+            var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+            var staging = new Staging(this, path, file, new StagingNote(digest.ToString(), size, rule, repository, bootId, 0), 0);
+            growing[digest] = staging;
+            try
+            {
+                staging.WriteNote(0);
+                return staging;
+            }
+            catch (IOException)
+            {
+                staging.Abandon();
+                throw;
+            }
+        }
     }
 
     /// <summary>Takes up a partial download that an earlier run left, as far as it can be trusted; null where there is none.</summary>
     /// <exception cref="IOException">The disk is broken.</exception>
     public Staging? TryResume(Digest digest)
     {
-        var path = StagingPath(digest);
-        if (ReadNote(path) is not { } note || note.Digest != digest.ToString() || !File.Exists(path))
+        lock (partials)
         {
-            return null;
+            return TryResumeLocked(digest);
         }
+    }
 
-        var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
-        var length = RandomAccess.GetLength(file);
-        var trusted = note.BootId.Length > 0 && note.BootId == bootId ? length : Math.Min(length, note.Flushed);
-        trusted = Math.Min(trusted, note.Size ?? trusted);
-        if (trusted < length)
+    /// <summary>Downloads that were paused or killed, with the times of their last bytes.</summary>
+    public IReadOnlyList<(Digest Digest, DateTimeOffset WrittenAt)> ListPartials() =>
+    [
+        .. new DirectoryInfo(stagings).EnumerateFiles()
+            .Select(file => (IsPartial: Digest.TryParse(file.Name.Replace('-', ':'), out var digest), Digest: digest, WrittenAt: new DateTimeOffset(file.LastWriteTimeUtc)))
+            .Where(file => file.IsPartial && !growing.ContainsKey(file.Digest))
+            .Select(file => (file.Digest, file.WrittenAt)),
+    ];
+
+    /// <summary>Throws a paused download away; its length in bytes, 0 where it runs or is not here.</summary>
+    public long DropPartial(Digest digest)
+    {
+        lock (partials)
         {
-            RandomAccess.SetLength(file, trusted);
+            return DropPartialLocked(digest);
         }
-
-        Disk.Paused(-length);
-        var staging = new Staging(this, path, file, note with { BootId = bootId }, trusted);
-        growing[digest] = staging;
-        return staging;
     }
 
     /// <summary>Deletes partials that are older than the given time, have no note, or were left half made; running ones stay.</summary>
     public void Sweep(DateTimeOffset olderThan)
     {
-        var running = growing.Keys.Select(StagingPath).ToHashSet(StringComparer.Ordinal);
-        var kept = 0L;
-        foreach (var file in new DirectoryInfo(stagings).EnumerateFiles())
+        lock (partials)
         {
-            var isNote = file.Name.EndsWith(".json", StringComparison.Ordinal);
-            var path = isNote ? file.FullName[..^".json".Length] : file.FullName;
-            if (running.Contains(path) || file.Name.EndsWith(".new", StringComparison.Ordinal) && running.Contains(path[..^".json.new".Length]))
-            {
-                continue;
-            }
-
-            if (file.LastWriteTimeUtc < olderThan.UtcDateTime || !File.Exists(path) || ReadNote(path) is null)
-            {
-                file.Delete();
-            }
-            else if (!isNote)
-            {
-                kept += file.Length;
-            }
+            SweepLocked(olderThan);
         }
-
-        Disk.PausedAre(kept);
     }
 
     internal static string NotePath(string stagingPath) => stagingPath + ".json";
@@ -190,11 +198,20 @@ public sealed class BlobStore
 
         var before = FindLength(digest) ?? 0;
         File.Move(stagingPath, target, overwrite: true);
-        NativeMethods.SyncFolder(folder);
         Disk.StoreGrew(new FileInfo(target).Length - before);
+        NativeMethods.SyncFolder(folder);
     }
 
-    internal void Forget(Staging staging) => growing.TryRemove(new KeyValuePair<Digest, Staging>(staging.Digest, staging));
+    /// <summary>The download has let go of its file; so many bytes of it are kept for later.</summary>
+    internal void Forget(Staging staging, long kept)
+    {
+        // Together, so that a sweep finds the bytes in one of both books.
+        lock (partials)
+        {
+            Disk.Paused(kept);
+            growing.TryRemove(new KeyValuePair<Digest, Staging>(staging.Digest, staging));
+        }
+    }
 
     internal void Release(Digest digest)
     {
@@ -219,6 +236,70 @@ public sealed class BlobStore
         {
             return null;
         }
+    }
+
+    private long DropPartialLocked(Digest digest)
+    {
+        var file = new FileInfo(StagingPath(digest));
+        if (growing.ContainsKey(digest) || !file.Exists)
+        {
+            return 0;
+        }
+
+        var length = file.Length;
+        file.Delete();
+        File.Delete(NotePath(file.FullName));
+        Disk.Paused(-length);
+        return length;
+    }
+
+    private Staging? TryResumeLocked(Digest digest)
+    {
+        var path = StagingPath(digest);
+        if (ReadNote(path) is not { } note || note.Digest != digest.ToString() || !File.Exists(path))
+        {
+            return null;
+        }
+
+        var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        var length = RandomAccess.GetLength(file);
+        var trusted = note.BootId.Length > 0 && note.BootId == bootId ? length : Math.Min(length, note.Flushed);
+        trusted = Math.Min(trusted, note.Size ?? trusted);
+        if (trusted < length)
+        {
+            RandomAccess.SetLength(file, trusted);
+        }
+
+        Disk.Paused(-length);
+        var staging = new Staging(this, path, file, note with { BootId = bootId }, trusted);
+        growing[digest] = staging;
+        return staging;
+    }
+
+    private void SweepLocked(DateTimeOffset olderThan)
+    {
+        var running = growing.Keys.Select(StagingPath).ToHashSet(StringComparer.Ordinal);
+        var kept = 0L;
+        foreach (var file in new DirectoryInfo(stagings).EnumerateFiles())
+        {
+            var isNote = file.Name.EndsWith(".json", StringComparison.Ordinal);
+            var path = isNote ? file.FullName[..^".json".Length] : file.FullName;
+            if (running.Contains(path) || file.Name.EndsWith(".new", StringComparison.Ordinal) && running.Contains(path[..^".json.new".Length]))
+            {
+                continue;
+            }
+
+            if (file.LastWriteTimeUtc < olderThan.UtcDateTime || !File.Exists(path) || ReadNote(path) is null)
+            {
+                file.Delete();
+            }
+            else if (!isNote)
+            {
+                kept += file.Length;
+            }
+        }
+
+        Disk.PausedAre(kept);
     }
 
     private string BlobPath(Digest digest) => Path.Join(blobs, digest.Algorithm, digest.Hex[..2], digest.Hex);

@@ -14,6 +14,7 @@ public sealed class DiskSpace
     private long staged;
     private long paused;
     private long promised;
+    private long reserved;
 
     /// <param name="probe">The disk's size and free bytes.</param>
     /// <param name="limitOf">The most the store may take, by the disk's size.</param>
@@ -40,7 +41,7 @@ public sealed class DiskSpace
         lock (gate)
         {
             var overLimit = Stored + Staged + promised + bytes - limitOf(size);
-            var overDisk = bytes + promised - (free - headroomOf(size));
+            var overDisk = bytes + promised - reserved - (free - headroomOf(size));
             missing = Math.Max(0, Math.Max(overLimit, overDisk));
             if (missing > 0)
             {
@@ -59,7 +60,7 @@ public sealed class DiskSpace
         lock (gate)
         {
             return bytes <= limitOf(size) - Volatile.Read(ref staged) - promised
-                && bytes <= free + Stored + Volatile.Read(ref paused) - headroomOf(size) - promised;
+                && bytes <= free + Stored + Volatile.Read(ref paused) - headroomOf(size) - (promised - reserved);
         }
     }
 
@@ -78,38 +79,61 @@ public sealed class DiskSpace
 
     internal void PausedAre(long bytes) => Interlocked.Exchange(ref paused, bytes);
 
-    internal void Unpromise(long bytes)
+    internal void Shrink(DiskPromise promise, long bytes)
     {
         lock (gate)
         {
-            promised -= bytes;
+            var taken = Math.Min(bytes, promise.Left);
+            promise.Left -= taken;
+            promised -= taken;
+            reserved -= promise.IsReserved ? taken : 0;
+        }
+    }
+
+    internal void Grow(DiskPromise promise, DiskPromise more)
+    {
+        lock (gate)
+        {
+            promise.Left += more.Left;
+            more.Left = 0;
+        }
+    }
+
+    internal void Reserve(DiskPromise promise)
+    {
+        lock (gate)
+        {
+            reserved += promise.IsReserved ? 0 : promise.Left;
+            promise.IsReserved = true;
         }
     }
 }
 
-/// <summary>Room that was reserved for one download; shrinks as its bytes are written.</summary>
+/// <summary>Room that was promised to one download; shrinks as its bytes are written.</summary>
 public sealed class DiskPromise : IDisposable
 {
     private readonly DiskSpace disk;
-    private long left;
 
     internal DiskPromise(DiskSpace disk, long bytes)
     {
         this.disk = disk;
-        left = bytes;
+        Left = bytes;
     }
+
+    /// <summary>Bytes that are promised still.</summary>
+    public long Left { get; internal set; }
+
+    /// <summary>Whether the file system has taken them off the disk's free bytes already: they must not count twice.</summary>
+    internal bool IsReserved { get; set; }
 
     /// <summary>These bytes are on the disk now and count there.</summary>
-    public void Written(long bytes)
-    {
-        var taken = Math.Min(bytes, left);
-        left -= taken;
-        disk.Unpromise(taken);
-    }
+    public void Written(long bytes) => disk.Shrink(this, bytes);
 
-    public void Dispose()
-    {
-        disk.Unpromise(left);
-        left = 0;
-    }
+    /// <summary>The file system holds the rest for this download.</summary>
+    public void Reserved() => disk.Reserve(this);
+
+    /// <summary>Takes over what was promised to the same download later; not after <see cref="Reserved"/>.</summary>
+    public void Add(DiskPromise more) => disk.Grow(this, more);
+
+    public void Dispose() => disk.Shrink(this, long.MaxValue);
 }

@@ -77,14 +77,21 @@ public sealed class Staging
     /// Reserves the disk for the whole blob while its first bytes are on their way to clients: for a gigabyte the file system takes 4 to
     /// 27 ms. A disk that has not the room after all shows at an append.
     /// </summary>
-    public void ReserveInBackground()
+    /// <param name="promise">What was promised for it.</param>
+    public void ReserveInBackground(DiskPromise promise)
     {
         if (note.Size is not { } size || size - written < SmallestReserve)
         {
             return;
         }
 
-        reserving = Task.Run(() => NativeMethods.TryReserve(file, size));
+        reserving = Task.Run(() =>
+        {
+            if (NativeMethods.TryReserve(file, size))
+            {
+                promise.Reserved();
+            }
+        });
     }
 
     /// <summary>One more that reads, for whoever holds one already; pairs with <see cref="Release"/>.</summary>
@@ -152,8 +159,7 @@ public sealed class Staging
             // The disk is full or broken. The note from before still says how far the partial can be trusted.
         }
 
-        store.Disk.Paused(written);
-        Settle();
+        Settle(kept: written);
     }
 
     /// <summary>Throws the bytes away; readers that have the file open read on.</summary>
@@ -195,12 +201,19 @@ public sealed class Staging
         }
     }
 
-    private void Settle()
+    /// <summary>Lets go of a file that never began.</summary>
+    internal void Abandon()
+    {
+        File.Delete(path);
+        Settle();
+    }
+
+    private void Settle(long kept = 0)
     {
         if (Interlocked.Exchange(ref settled, 1) == 0)
         {
             store.Disk.StagingGrew(-written);
-            store.Forget(this);
+            store.Forget(this, kept);
             Release();
         }
     }

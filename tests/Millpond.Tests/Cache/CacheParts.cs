@@ -38,7 +38,8 @@ internal sealed class CacheParts : IAsyncDisposable
         var eviction = new Eviction(Store, Catalog, Known, metrics, logs.CreateLogger<Eviction>());
         var workshop = new FillWorkshop(Upstreams, Store, Catalog, eviction, Negative, Known, this.time, metrics, logs.CreateLogger<FillWorkshop>());
         Fills = new Fills(workshop, 4, 64 << 20, this.time, stopping.Token);
-        Blobs = new BlobPull(Upstreams, Fills, Store, Catalog, Known, Negative, this.time, metrics, stopping.Token);
+        Adoption = new Adoption(Store, Fills, Catalog, Known, this.time, logs.CreateLogger<Adoption>());
+        Blobs = new BlobPull(Upstreams, Fills, Store, Adoption, Catalog, Known, Negative, this.time, metrics, stopping.Token);
 
         PullThroughRule Change(string prefix) => (change ?? (rule => rule))(MillpondHost.Rule(prefix, upstream));
     }
@@ -58,6 +59,19 @@ internal sealed class CacheParts : IAsyncDisposable
     public Fills Fills { get; }
 
     public BlobPull Blobs { get; }
+
+    public Adoption Adoption { get; }
+
+    /// <summary>The file of a download that was paused.</summary>
+    public string PartialOf(TestBlob blob) => Path.Join(folder.File("staging"), $"{blob.Digest.Algorithm}-{blob.Digest.Hex}");
+
+    /// <summary>Puts a file into the store as a crash leaves it: whole, and not listed.</summary>
+    public void LeaveUnlisted(TestBlob blob)
+    {
+        var file = Path.Join(folder.File("store"), blob.Digest.Algorithm, blob.Digest.Hex[..2], blob.Digest.Hex);
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        File.WriteAllBytes(file, blob.ToArray());
+    }
 
     /// <summary>A repository under the rule <c>up</c>, or another.</summary>
     public RuleMatch Target(string repository, string prefix = "up") => new(

@@ -123,12 +123,12 @@ public sealed partial class ResumeTests
     }
 
     [Fact]
-    public async Task A_partial_is_not_lost_to_an_upstream_that_answers_ranges_wrongly_each_time()
+    public async Task Where_an_upstream_answers_ranges_wrongly_each_time_the_blob_is_fetched_from_its_first_byte()
     {
         using var data = new TemporaryFolder();
         await using var upstream = await NewUpstreamAsync();
         Partials.Leave(data.File("data"), Layer, written: Half, size: Layer.Length, repository: "up/team/app");
-        upstream.Arm(UpstreamFault.WrongRangeStart, times: 1, kind: RequestKind.Blob);
+        upstream.Arm(UpstreamFault.WrongRangeStart, times: 2, kind: RequestKind.Blob);
         await using var host = await MillpondHost.StartAsync(upstream, new MillpondHostOptions { Data = data });
         await host.PullManifestAsync("up/team/app", "1");
 
@@ -136,6 +136,22 @@ public sealed partial class ResumeTests
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         Assert.Equal(Layer.ToArray(), await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken));
         Assert.Null(upstream.Requests(RequestKind.Blob)[^1].Range);
+    }
+
+    [Fact]
+    public async Task A_blob_host_that_refuses_once_costs_no_partial()
+    {
+        using var data = new TemporaryFolder();
+        await using var upstream = await FakeUpstream.StartAsync(new FakeUpstreamOptions { RedirectBlobs = true });
+        upstream.Add("team/app", Image, "1");
+        Partials.Leave(data.File("data"), Layer, written: Half, size: Layer.Length, repository: "up/team/app");
+        await using var host = await MillpondHost.StartAsync(upstream, new MillpondHostOptions { Data = data });
+        await host.PullManifestAsync("up/team/app", "1");
+        upstream.Arm(UpstreamFault.ExpiredRedirect);
+
+        using var response = await host.BlobAsync("up/team/app", Layer.Digest);
+        Assert.Equal(Layer.ToArray(), await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken));
+        Assert.Equal(Half, upstream.BytesSentOf(Layer.Digest));
     }
 
     /// <summary>Ends when the cache has read so many bytes from its upstream: the clock may only move then.</summary>

@@ -141,6 +141,36 @@ public sealed class BlobStoreConformance : IDisposable
     }
 
     [Fact]
+    public async Task A_paused_download_is_listed_and_dropped_and_a_running_one_is_neither()
+    {
+        var store = NewStore();
+        var paused = await PartialAsync(store, 1);
+        var running = store.Begin(Blob(3000).Digest, 3000, "quay", "quay/a");
+        running.Append(new byte[10]);
+        Assert.Equal([paused], store.ListPartials().Select(partial => partial.Digest));
+
+        Assert.Equal(0, store.DropPartial(running.Digest));
+        Assert.Equal(500, store.DropPartial(paused));
+        Assert.Empty(store.ListPartials());
+        Assert.Equal(10, store.Disk.Staged);
+        await running.DiscardAsync();
+        Assert.Empty(StagingFiles());
+        Assert.Equal(0, store.Disk.Staged);
+    }
+
+    [Fact]
+    public async Task A_file_that_is_closed_takes_no_reader()
+    {
+        var store = NewStore();
+        var staging = store.Begin(Blob(100).Digest, 100, "quay", "quay/a");
+        staging.Append(new byte[100]);
+        Assert.True(staging.TryAddReference());
+        staging.Release();
+        await staging.KeepAsync();
+        Assert.False(staging.TryAddReference());
+    }
+
+    [Fact]
     public async Task The_store_lists_what_it_holds()
     {
         var store = NewStore();
