@@ -72,8 +72,8 @@ public sealed partial class PolicyManifestTests
                 "e.image.startsWith('old.example/docker-hub/') ? '' :",
                 "e.image.startsWith('old.example/team/more/') ? 'cache.example:8443/m/team/more/' + e.image.substring(22) :",
                 "e.image.startsWith('old.example/quay/') ? (e.image.matches('^old[.]example/quay/(?:prom/[^:@]*|(?:[^:@]*/)?ok|x[^/:@]*)(?:[:@]|$)') && !e.image.matches('^old[.]example/quay/(?:prom/secret)(?:[:@]|$)') ? 'cache.example:8443/m/quay/' + e.image.substring(17) : '') :",
-                "e.image.startsWith('old.example/deep/') ? 'cache.example:8443/m/deep/' + e.image.substring(17) :",
                 "e.image.startsWith('old.example/team/') ? 'cache.example:8443/m/team/' + e.image.substring(17) :",
+                "e.image.startsWith('old.example/deep/') ? 'cache.example:8443/m/deep/' + e.image.substring(17) :",
                 "e.image.startsWith('old.example/') ? 'cache.example:8443/m/' + e.image.substring(12) :",
             ],
             Expression(Everything(), "renamed").Split('\n').Select(line => line.Trim()).Where(line => line.EndsWith(" :", StringComparison.Ordinal)));
