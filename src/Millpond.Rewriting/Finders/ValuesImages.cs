@@ -24,9 +24,7 @@ internal sealed class ValuesImages(DocumentFinders finders, RegistryMeaning mean
 
         if (Text(mapping, ["image"]) is { } image)
         {
-            return IsImageKey(trail.NearestKey) || Text(mapping, Keys.Registry) is not null
-                ? ImageInImage(mapping, trail, image, suffix)
-                : ImageAndTag(trail, image, suffix);
+            return ImageText(mapping, trail, image, suffix, hasRegistry);
         }
 
         if (Text(mapping, Keys.Name) is { } name && Text(mapping, Keys.Registry) is { } own)
@@ -89,23 +87,29 @@ internal sealed class ValuesImages(DocumentFinders finders, RegistryMeaning mean
         return shared.Default is not null && meaning(shared.Default.Value) == meaning(own.Value) ? shared.Default : own;
     }
 
-    // registry + image (ingress-nginx): the image's own registry comes first, global.image.registry where it has none.
-    private ScalarNode[] ImageInImage(MappingNode mapping, Trail trail, ScalarNode image, string suffix)
+    // registry + image (ingress-nginx): the image's own registry comes first, global.image.registry where it has none. hub + image (Istio):
+    // only where the image has no path.
+    private ScalarNode[] ImageText(MappingNode mapping, Trail trail, ScalarNode image, string suffix, bool hasRegistry)
     {
-        var registry = Text(mapping, Keys.Registry) ?? shared.Default ?? shared.Overriding;
-        if (registry is not null && !(ImageReference.TryParse(image.Value, out var reference) && reference.WrittenHost.Length > 0))
+        var own = Text(mapping, Keys.Registry);
+        var isImageInImage = IsImageKey(trail.NearestKey);
+        var namesRegistry = ImageReference.TryParse(image.Value, out var reference) && reference.WrittenHost.Length > 0;
+        var isBare = !image.Value.AsSpan().ContainsAny('/', ':', '@');
+        var registry = own ?? (isImageInImage ? shared.Default ?? shared.Overriding : null) ?? (isBare ? shared.Hub : null);
+        if (registry is not null && !namesRegistry)
         {
             return Split(trail.At("image"), registry, image, "", suffix);
         }
 
-        return ImageAndTag(trail, image, suffix);
+        // A bare name beside an empty registry key is completed by the template.
+        return ImageAndTag(trail, image, suffix, isBare && hasRegistry ? Obstacle.UnknownRegistry : null);
     }
 
-    private ScalarNode[] ImageAndTag(Trail trail, ScalarNode image, string suffix)
+    private ScalarNode[] ImageAndTag(Trail trail, ScalarNode image, string suffix, Obstacle? obstacle)
     {
-        if (!IsUrl(image) && !image.Value.AsSpan().ContainsAny(" \n"))
+        if (!IsUrl(image) && !image.Value.AsSpan().ContainsAny(' ', '\n') && !Keys.Files.Any(end => image.Value.EndsWith(end, StringComparison.OrdinalIgnoreCase)))
         {
-            finders.Collector.Add(PlaceKind.Values, trail.At("image"), image, suffix);
+            finders.Collector.Add(PlaceKind.Values, trail.At("image"), image, suffix, obstacle);
         }
 
         return [image];

@@ -25,7 +25,7 @@ internal sealed class PlaceCollector
     /// <param name="obstacle">Why it stays, where that is known already.</param>
     public void Add(PlaceKind kind, Trail trail, ScalarNode scalar, string suffix = "", Obstacle? obstacle = null)
     {
-        if (scalar.IsNull)
+        if (scalar.Style == TextStyle.Plain && !PlainScalars.IsText(scalar.Value))
         {
             return;
         }

@@ -24,6 +24,9 @@ internal sealed record ValuesKeys
     /// <summary>Keys whose mapping holds references under names of its own.</summary>
     public ImmutableArray<string> Collections { get; private init; } = [];
 
+    /// <summary>Endings of texts that are pictures and disks.</summary>
+    public ImmutableArray<string> Files { get; private init; } = [];
+
     /// <summary>Keys under which nothing is looked for.</summary>
     public ImmutableArray<string> Skip { get; private init; } = [];
 
@@ -37,6 +40,7 @@ internal sealed record ValuesKeys
         Companions = Companions.AddRange(row.Words("companions")),
         Endings = Endings.AddRange(row.Words("endings")),
         Collections = Collections.AddRange(row.Words("collections")),
+        Files = Files.AddRange(row.Words("files")),
         Skip = Skip.AddRange(row.Words("skip")),
     };
 }

@@ -18,6 +18,11 @@ internal static class PlainScalars
         text.Length > 0
         && text[0] != '@'
         && !text.AsSpan().ContainsAny(Indicators)
+        && IsText(text);
+
+    /// <summary>Whether a plain scalar is read as text, and not as a number, a truth value or null.</summary>
+    public static bool IsText(string text) =>
+        text.Length > 0
         && !Words.Contains(text)
         && !(char.IsAsciiDigit(text[0]) && !text.AsSpan().ContainsAnyExcept(Numeric));
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using Millpond.Rewriting.Places;
 
 namespace Millpond.Tests.Rewriting;
 
@@ -22,6 +23,22 @@ public sealed class CorpusTests
                     wrong.Add($"{rows.Key}:{row["line"]} {row["reference"]}: {row["rewritten"]} ({row["tier"]}) expected, {after} ({found.FirstOrDefault()?.Reason}) it is");
                 }
             }
+        }
+
+        Assert.Empty(wrong);
+    }
+
+    [Fact]
+    public void Every_expected_place_is_told_as_what_it_is()
+    {
+        Corpus.SkipWhereAbsent();
+        var wrong = new List<string>();
+        foreach (var rows in Corpus.Table("EXPECTED.tsv").GroupBy(row => row["file"]))
+        {
+            var (report, _) = Corpus.Rewrite(rows.Key, Corpus.Read(rows.Key));
+            wrong.AddRange(rows
+                .Where(row => !report.References.Any(found => found.Line == int.Parse(row["line"], null) && Kinds(row["kind"]).Contains(found.Kind)))
+                .Select(row => $"{rows.Key}:{row["line"]} {row["kind"]}"));
         }
 
         Assert.Empty(wrong);
@@ -99,6 +116,23 @@ public sealed class CorpusTests
             Assert.Equal(once, twice);
         }
     }
+
+    private static PlaceKind[] Kinds(string kind) => kind switch
+    {
+        "container" or "admission-container" or "string-embedded" or "configmap-embedded" => [PlaceKind.Container],
+        "initContainer" or "admission-initContainer" => [PlaceKind.InitContainer],
+        "ephemeralContainer" => [PlaceKind.EphemeralContainer],
+        "image-volume" => [PlaceKind.ImageVolume],
+        "arg" => [PlaceKind.Argument],
+        "env" => [PlaceKind.Environment],
+        "annotation" => [PlaceKind.Annotation],
+        "configmap-value" => [PlaceKind.ConfigMap],
+        "crd-field" or "json-map-value" => [PlaceKind.Field],
+        "kustomize-newName" => [PlaceKind.NewName],
+        "tf-attribute" => [PlaceKind.Terraform],
+        "tf-helm-set" or "tf-heredoc-values" => [PlaceKind.Values],
+        _ => throw new InvalidOperationException($"The table has a new kind: {kind}"),
+    };
 
     private static string[] Lines(byte[] content) => Encoding.Latin1.GetString(content).Split('\n');
 

@@ -20,6 +20,8 @@ public sealed class ValuesTests
     [InlineData("images: {operator: ghcr.io/a/b, scaler: x}", "images: {operator: cache.example.com/ghcr/a/b, scaler: x}")]
     [InlineData("extraContainers: [{name: a, image: a/b:1}]", "extraContainers: [{name: a, image: cache.example.com/docker-hub/a/b:1}]")]
     [InlineData("extraArgs: [--acme-http01-solver-image=quay.io/a/b]", "extraArgs: [--acme-http01-solver-image=cache.example.com/quay/a/b]")]
+    [InlineData("global: {hub: docker.io/istio}\npilot: {hub: '', image: pilot}\nproxy: {image: proxyv2}", "global: {hub: cache.example.com/docker-hub/istio}\npilot: {hub: '', image: pilot}\nproxy: {image: proxyv2}")]
+    [InlineData("registry: quay.io/x\nagents: {image: {name: agent, tag: 7}}", "registry: cache.example.com/quay/x\nagents: {image: {name: agent, tag: 7}}")]
     public void Each_form_has_its_key(string before, string after) => AssertRewrites(before, after, "values.yaml");
 
     [Theory]
@@ -34,6 +36,9 @@ public sealed class ValuesTests
     [InlineData("images: {a: b/c}")]
     [InlineData("imagePullSecrets: [{name: image}]")]
     [InlineData("image: 'a b'")]
+    [InlineData("pilot: {hub: '', image: pilot}")]
+    [InlineData("header: {image: logo.png}")]
+    [InlineData("a: {image: true, b: {image: 1.5}}")]
     public void What_is_no_image_stays(string text) => AssertStays(text, "values.yaml");
 
     [Fact]
