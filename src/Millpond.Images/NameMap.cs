@@ -64,6 +64,11 @@ public sealed class NameMap
         return TryToLocal(ns, path, out match);
     }
 
+    /// <summary>The same for one mapping alone, whatever others there are of its upstream.</summary>
+    public bool TryFromMirror(NameMapping mapping, RepositoryName path, out NameMatch match) =>
+        (!mapping.IsRoot && TryStrip(mapping, path, out var rest) && TryMatch(mapping, rest, out match))
+        || TryToLocal(mapping, TryAddLibrary(mapping.Upstream, path, out var filled) ? filled : path, out match);
+
     /// <summary>A pull that comes by the mapping's own host name or listener: the path with or without the prefix.</summary>
     public bool TryUnder(NameMapping mapping, RepositoryName path, out NameMatch match) =>
         TryMatch(mapping, !mapping.IsRoot && TryStrip(mapping, path, out var rest) ? rest : path, out match);
@@ -80,9 +85,7 @@ public sealed class NameMap
         var whole = TryAddLibrary(upstreamHost, upstream, out var filled) ? filled : upstream;
         foreach (var mapping in candidates)
         {
-            var rest = whole;
-            if ((mapping.UpstreamRepositoryPrefix is not { } prefix || whole.TryRemovePrefix(prefix, out rest))
-                && TryMatch(mapping, rest, out match))
+            if (TryToLocal(mapping, whole, out match))
             {
                 return true;
             }
@@ -126,6 +129,13 @@ public sealed class NameMap
         }
 
         return root;
+    }
+
+    private bool TryToLocal(NameMapping mapping, RepositoryName upstream, out NameMatch match)
+    {
+        match = default;
+        var rest = upstream;
+        return (mapping.UpstreamRepositoryPrefix is not { } prefix || upstream.TryRemovePrefix(prefix, out rest)) && TryMatch(mapping, rest, out match);
     }
 
     /// <summary>Both names from what follows the prefix; false where one is too long or the name here is another mapping's.</summary>

@@ -80,7 +80,7 @@ public static class ConfigurationKeys
     internal static readonly ConfigurationKey<string?> RuleRepositoryPrefix = Optional(Rule, "upstreamRepositoryPrefix", KeyTypes.RepositoryPrefix,
         "Put before the repository at the upstream, as in ECR; not for `ROOT`");
     internal static readonly ConfigurationKey<ImmutableArray<string>> RuleHosts = Optional(Rule, "hosts", KeyTypes.Hosts,
-        "Names of this server that mean the rule, without the prefix in the path");
+        "Names of this server that mean the rule and no other, without the prefix in the path");
     internal static readonly ConfigurationKey<bool> RuleAnonymous = Default(Rule, "anonymous", KeyTypes.Boolean, "false",
         "`true` = pull an opt-in upstream without a credential");
     internal static readonly ConfigurationKey<string?> CredentialFile = Optional(Rule, "credential.file", KeyTypes.File,
@@ -92,7 +92,7 @@ public static class ConfigurationKeys
     internal static readonly ConfigurationKey<ImmutableArray<string>> RuleAllow = Optional(Rule, "allow", KeyTypes.Globs,
         "Which repositories at the upstream may be pulled (below `upstreamRepositoryPrefix`). A rule with a credential that is pulled anonymously must state it",
         "all");
-    internal static readonly ConfigurationKey<ImmutableArray<string>> RuleDeny = Optional(Rule, "deny", KeyTypes.Globs, "Which of the allowed ones may not");
+    internal static readonly ConfigurationKey<ImmutableArray<string>> RuleDeny = Optional(Rule, "deny", KeyTypes.Globs, "Which of the allowed ones may not. What may not be pulled is not named by `_catalog` either");
 
     internal static readonly ConfigurationKey<TimeSpan> RevalidateAfter = Default(RuleAndDefaults, "revalidateAfter", KeyTypes.Duration, "24h",
         "How long a tag is served without asking the upstream; `0s` = ask at every pull");

@@ -18,7 +18,7 @@ public sealed class RegistryEndpoints(
     private readonly BlobEndpoint blobs = new(pulls, new BlobResponse(time, metrics));
     private readonly TagsEndpoint tags = new(pulls);
     private readonly ReferrersEndpoint referrers = new(pulls);
-    private readonly CatalogEndpoint repositories = new(catalog);
+    private readonly CatalogEndpoint repositories = new(catalog, rules);
     private readonly FrozenSet<string> ruleHosts = rules.All.SelectMany(rule => rule.Hosts).ToFrozenSet(StringComparer.OrdinalIgnoreCase);
     private readonly string publicRoot = configuration.PublicUrl?.ToString().TrimEnd('/') ?? "";
 
@@ -37,7 +37,7 @@ public sealed class RegistryEndpoints(
             RegistryPathKind.Manifest or RegistryPathKind.Blob or RegistryPathKind.Tags or RegistryPathKind.Referrers =>
                 PullAsync(context, path, listenerRule),
             RegistryPathKind.Version => VersionEndpoint.AnswerAsync(context),
-            RegistryPathKind.Catalog => repositories.AnswerAsync(context, LinkRoot(context, listenerRule)),
+            RegistryPathKind.Catalog => repositories.AnswerAsync(context, LinkRoot(context, listenerRule), listenerRule),
             RegistryPathKind.Upload => RefuseAsync(context, path, listenerRule),
             RegistryPathKind.Outside => RegistryErrorWriter.WriteAsync(context, RegistryError.OutsideApi),
             RegistryPathKind.Unknown => RegistryErrorWriter.WriteAsync(context, RegistryError.UnknownPath),

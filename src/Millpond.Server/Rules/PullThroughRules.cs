@@ -50,6 +50,16 @@ public sealed class PullThroughRules
         return resolution;
     }
 
+    /// <summary>Whether a list of repositories names this one: only what a pull by its name here would be let through to.</summary>
+    /// <param name="repository">Its name here.</param>
+    /// <param name="hostName">The Host header of the one who asks for the list; a rule's own host lists that rule's alone.</param>
+    /// <param name="listenerRule">The prefix of the rule that the listener is for.</param>
+    public bool Lists(RepositoryName repository, string? hostName, string? listenerRule) =>
+        // Beside the memo: a list of thousands would push out of it what is being pulled.
+        Resolve(new ResolutionKey(repository, null, null)) is { Verdict: RuleVerdict.Matched, Match: { } match }
+        && (listenerRule ?? PrefixOfHost(hostName)) is var scope
+        && (scope is null || scope == match.Rule.Prefix);
+
     /// <summary>Whether a rule's <c>allow</c> and <c>deny</c> let this repository through.</summary>
     /// <param name="rule">One of <see cref="All"/>.</param>
     /// <param name="upstreamRepository">The name at the upstream, with the rule's repository prefix.</param>
@@ -85,16 +95,14 @@ public sealed class PullThroughRules
     private RuleResolution Resolve(ResolutionKey key)
     {
         NameMatch match;
+        if (key.Scope is { } scope && byPrefix.TryGetValue(scope, out var entry))
+        {
+            return UnderOne(entry, key);
+        }
+
         if (key.Ns is { } registry)
         {
             return map.TryFromMirror(registry, key.Asked, out match) ? Judge(match) : WithoutRule(registry, key.Asked);
-        }
-
-        if (key.Scope is { } scope && byPrefix.TryGetValue(scope, out var entry))
-        {
-            return map.TryUnder(entry.Mapping, key.Asked, out match)
-                ? Judge(match)
-                : new RuleResolution(RuleVerdict.NoRule, null, RuleTexts.NoName(entry.Rule, key.Asked));
         }
 
         var found = map.TryToUpstream(key.Asked, out match);
@@ -110,6 +118,26 @@ public sealed class PullThroughRules
         }
 
         return found ? Judge(match) : new RuleResolution(RuleVerdict.NoRule, null, RuleTexts.NoRule(key.Asked, All, Suggest(key.Asked)));
+    }
+
+    /// <summary>A rule's own host or listener gives what is that rule's and nothing else, whatever registry the client means.</summary>
+    private RuleResolution UnderOne(RuleEntry entry, ResolutionKey key)
+    {
+        if (key.Ns is not { } registry)
+        {
+            return map.TryUnder(entry.Mapping, key.Asked, out var named)
+                ? Judge(named)
+                : new RuleResolution(RuleVerdict.NoRule, null, RuleTexts.NoName(entry.Rule, key.Asked));
+        }
+
+        if (!UpstreamHosts.AreSame(entry.Rule.UpstreamName, registry))
+        {
+            return new RuleResolution(RuleVerdict.UnknownNamespace, null, RuleTexts.OtherNamespace(entry.Rule, registry));
+        }
+
+        return map.TryFromMirror(entry.Mapping, key.Asked, out var meant)
+            ? Judge(meant)
+            : new RuleResolution(RuleVerdict.NoRule, null, RuleTexts.NoRule(registry, key.Asked));
     }
 
     private RuleResolution Judge(NameMatch match)

@@ -21,6 +21,9 @@ internal static class RuleTexts
     public static string UnknownNamespace(string registry) =>
         $"No rule of this server is for the registry '{registry}' (asked for by ?ns=). Add a rule with 'upstream: {registry}' to its configuration, or take this mirror out of the client's.";
 
+    public static string OtherNamespace(PullThroughRule rule, string registry) =>
+        $"This host or listener is the rule '{rule.Prefix}' alone, which is for {rule.UpstreamName}, and ?ns= asks for '{registry}'. Point the mirror for {registry} at this server's main address.";
+
     public static string NoRule(string registry, RepositoryName asked) =>
         $"The rules for {registry} do not cover '{asked}': it lies outside their 'upstreamRepositoryPrefix', or its name here would be too long or another rule's.";
 

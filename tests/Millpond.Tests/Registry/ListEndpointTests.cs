@@ -126,6 +126,37 @@ public sealed class ListEndpointTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_catalog_names_nothing_the_rules_keep_back_and_its_pages_have_no_gaps()
+    {
+        foreach (var name in Enumerable.Range(0, 9).Select(i => $"team/app{i}"))
+        {
+            upstream.Add(name, image, "a");
+        }
+
+        using var folder = new TemporaryFolder();
+        var rule = MillpondHost.Rule("up", upstream);
+        await using (var open = await MillpondHost.StartAsync([rule], new() { Data = folder }))
+        {
+            foreach (var i in Enumerable.Range(0, 9))
+            {
+                (await open.ManifestAsync($"up/team/app{i}", "a")).Dispose();
+            }
+        }
+
+        rule = rule with { Allow = ["team/*"], Deny = ["team/app0", "team/app3", "team/app4", "team/app5"] };
+        await using var millpond = await MillpondHost.StartAsync([rule], new() { Data = folder });
+        var pages = new List<string>();
+        for (var next = "/v2/_catalog?n=2"; next is not null;)
+        {
+            using var page = await GetAsync(millpond, next);
+            pages.Add(string.Join(' ', await StringsAsync(page, "repositories")));
+            next = page.Headers.TryGetValues("Link", out var link) ? link.Single().Split('<', '>')[1] : null;
+        }
+
+        Assert.Equal(["up/team/app1 up/team/app2", "up/team/app6 up/team/app7", "up/team/app8"], pages);
+    }
+
+    [Fact]
     public async Task HEAD_of_a_list_is_GET_without_the_body()
     {
         await using var millpond = await MillpondHost.StartAsync([MillpondHost.Rule("up", upstream)]);

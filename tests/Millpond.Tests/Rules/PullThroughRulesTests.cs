@@ -51,6 +51,62 @@ public sealed class PullThroughRulesTests
         Assert.Equal("quay/a/b", Resolve("quay/a/b", ns, host).Match?.Repository.ToString());
 
     [Theory]
+    [InlineData("a/b", "quay.io", "quay/a/b")]
+    [InlineData("quay/a/b", "quay.io", "quay/a/b")]
+    [InlineData("a/b", "quay.cache.corp.example", "quay/a/b")] // names this server
+    public void A_rules_own_host_and_listener_take_its_own_registry_as_namespace(string asked, string ns, string repository)
+    {
+        Assert.Equal(repository, Resolve(asked, ns, "quay.cache.corp.example").Match?.Repository.ToString());
+        Assert.Equal(repository, Resolve(asked, ns, listener: "quay").Match?.Repository.ToString());
+    }
+
+    [Theory]
+    [InlineData("registry.k8s.io")]
+    [InlineData("docker.io")]
+    [InlineData("evil.example")]
+    public void A_rules_own_host_and_listener_give_no_other_rule(string ns)
+    {
+        foreach (var resolution in new[] { Resolve("pause", ns, "quay.cache.corp.example"), Resolve("pause", ns, listener: "quay") })
+        {
+            Assert.Equal(RuleVerdict.UnknownNamespace, resolution.Verdict);
+            Assert.Contains("quay.io", resolution.Reason, StringComparison.Ordinal);
+            Assert.Contains(ns, resolution.Reason, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void A_namespace_on_a_rules_own_listener_gives_the_name_upstream_and_that_rule()
+    {
+        var two = new PullThroughRules(new()
+        {
+            Rules =
+            [
+                Rule("whole", "harbor.example"),
+                Rule("part", "harbor.example") with { UpstreamRepositoryPrefix = "team" },
+            ],
+        });
+        var asked = RepositoryName.Parse("team/app");
+        Assert.Equal("whole/team/app", two.Resolve(asked, "harbor.example", null, "whole").Match?.Repository.ToString());
+        var part = two.Resolve(asked, "harbor.example", null, "part").Match;
+        Assert.Equal("part/app", part?.Repository.ToString());
+        Assert.Equal("team/app", part?.UpstreamRepository.ToString());
+        Assert.Equal(RuleVerdict.NoRule, two.Resolve(RepositoryName.Parse("other/app"), "harbor.example", null, "part").Verdict);
+    }
+
+    [Theory]
+    [InlineData("docker-hub/library/nginx", null, null, true)]
+    [InlineData("docker-hub/private/app", null, null, false)] // outside allow
+    [InlineData("team-a/harbor/secret-x", null, null, false)] // denied
+    [InlineData("ghcr/fluxcd/flux-cli", null, null, false)] // dormant
+    [InlineData("old/app", null, null, false)] // no rule
+    [InlineData("quay/a/b", "quay.cache.corp.example", null, true)]
+    [InlineData("k8s/pause", "quay.cache.corp.example", null, false)]
+    [InlineData("k8s/pause", null, "quay", false)]
+    [InlineData("k8s/pause", null, "k8s", true)]
+    public void A_list_names_what_a_pull_may_have(string repository, string? host, string? listener, bool expected) =>
+        Assert.Equal(expected, rules.Lists(RepositoryName.Parse(repository), host, listener));
+
+    [Theory]
     [InlineData("evil.example", null)]
     [InlineData("quay.io:443", null)]
     [InlineData("localhost:5001", "localhost:5000")] // another registry on the same machine
