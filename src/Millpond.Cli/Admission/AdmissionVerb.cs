@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Millpond.Server.Configuration;
 
 namespace Millpond.Cli.Admission;
 
@@ -62,7 +63,7 @@ internal sealed class AdmissionVerb
 
     /// <exception cref="CommandFailedException">It is no name of an object in Kubernetes.</exception>
     public static string Checked(string option, string text) =>
-        text.Length is > 0 and <= 63 && text.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-') && text[0] != '-' && text[^1] != '-'
+        KubernetesName.IsLabel(text)
             ? text
             : throw new CommandFailedException($"{option}: '{text}' is no name in Kubernetes. Write lower-case letters, digits and dashes.");
 }

@@ -37,7 +37,7 @@ public sealed partial class SelfSignedCertificate : IDisposable
         this.names = names;
         this.time = time;
         this.log = log;
-        authority = SelfSignedAuthority.Load(AuthorityPath) ?? SelfSignedAuthority.Make(AuthorityPath, time.GetUtcNow());
+        authority = SelfSignedAuthority.Load(AuthorityPath) ?? MakeAuthority();
         Renew();
         Log.Bundle(log, CaBundle);
         timer = time.CreateTimer(_ => Look(), null, Period, Period);
@@ -92,6 +92,18 @@ public sealed partial class SelfSignedCertificate : IDisposable
             .Append("localhost").Append("127.0.0.1").Append("::1")
             .Distinct(StringComparer.OrdinalIgnoreCase),
     ];
+
+    private SelfSignedAuthority MakeAuthority()
+    {
+        var made = SelfSignedAuthority.Make(AuthorityPath, time.GetUtcNow());
+        if (File.Exists(Path.Join(folder, BundleName)))
+        {
+            // Whoever trusts the one that is gone would refuse every review, in silence.
+            Log.LostAuthority(log, AuthorityPath, Encode(made.Pem));
+        }
+
+        return made;
+    }
 
     private void Look()
     {
@@ -171,6 +183,9 @@ public sealed partial class SelfSignedCertificate : IDisposable
 
         [LoggerMessage(2, LogLevel.Warning, "The authority of the admission certificate nears its end, so there is a new one. Give it to the webhook configuration. caBundle: {CaBundle}")]
         public static partial void NewAuthority(ILogger logger, string caBundle);
+
+        [LoggerMessage(4, LogLevel.Warning, "The authority of the admission certificate, {Path}, is gone, so there is a new one. Give it to the webhook configuration. caBundle: {CaBundle}")]
+        public static partial void LostAuthority(ILogger logger, string path, string caBundle);
 
         [LoggerMessage(3, LogLevel.Error, "The admission certificate {Path} could not be renewed and is tried again: {Reason}")]
         public static partial void NotRenewed(ILogger logger, string path, string reason);

@@ -24,7 +24,7 @@ internal sealed class AdmissionAssembly(Draft draft)
             {
                 Mistake(
                     server.OriginOf(AdmissionListen) with { Key = "admission.registry" }, "Nothing says what references are rewritten to",
-                    "Write registry: and the cache's host as nodes reach it, such as cache.corp.example, or set publicUrl");
+                    "Write registry: (MILLPOND__ADMISSION__REGISTRY) and the cache's host as nodes reach it, such as cache.corp.example, or set publicUrl");
             }
         }
 

@@ -92,7 +92,7 @@ internal static class KeyTypes
             text is TierNames.OptIn ? text : ParsePrefix(text));
 
     public static KeyType<ImmutableArray<string>> Namespaces { get; } = List<string>("namespace", "Write a namespace's name, such as kube-system", text =>
-        text.Length <= 63 && Uri.CheckHostName(text) == UriHostNameType.Dns && !text.Contains('.')
+        KubernetesName.IsLabel(text)
             ? text
             : Parsed<string>.Wrong($"{Quote(text)} is no namespace"));
 

@@ -138,13 +138,13 @@ public sealed partial class CertificateReloader : IDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(1, LogLevel.Information, "Serving the certificate {Subject}, valid until {NotAfter}")]
+        [LoggerMessage(1, LogLevel.Information, "Serving the certificate {Subject}, valid until {NotAfter:u}")]
         public static partial void Serving(ILogger log, string subject, DateTimeOffset notAfter);
 
-        [LoggerMessage(2, LogLevel.Information, "The certificate's files changed: now serving {Subject}, valid until {NotAfter}")]
+        [LoggerMessage(2, LogLevel.Information, "The certificate's files changed: now serving {Subject}, valid until {NotAfter:u}")]
         public static partial void Reloaded(ILogger log, string subject, DateTimeOffset notAfter);
 
-        [LoggerMessage(3, LogLevel.Error, "The certificate's files {Certificate} and {Key} changed and cannot be used, so the old certificate (valid until {NotAfter}) is served on: {Reason}")]
+        [LoggerMessage(3, LogLevel.Error, "The certificate's files {Certificate} and {Key} changed and cannot be used, so the old certificate (valid until {NotAfter:u}) is served on: {Reason}")]
         public static partial void Kept(ILogger log, string certificate, string key, DateTimeOffset notAfter, string reason);
     }
 }

@@ -73,6 +73,20 @@ public sealed class SelfSignedCertificateTests : IDisposable
     }
 
     [Fact]
+    public void An_authority_that_is_gone_is_told_of_at_the_next_start()
+    {
+        Open().Dispose();
+        Assert.DoesNotContain(log.Lines, line => line.Level == LogLevel.Warning);
+        File.Delete(data.File("admission/authority.pem"));
+        using var certificate = Open();
+
+        var warning = Assert.Single(log.Lines, line => line.Level == LogLevel.Warning).Message;
+        Assert.Contains("authority.pem, is gone", warning, StringComparison.Ordinal);
+        Assert.EndsWith($"caBundle: {certificate.CaBundle}", warning, StringComparison.Ordinal);
+        Assert.True(IsTrusted(Leaf(certificate), Authority(certificate)));
+    }
+
+    [Fact]
     public void It_is_made_anew_months_before_its_end_while_the_server_runs_under_the_same_authority()
     {
         using var certificate = Open();

@@ -85,6 +85,7 @@ public sealed class AdmissionConfigurationTests
     [InlineData("admission: {ownImages: ['ghcr.io/acme/millpond:1']}", 1, "admission.ownImages", "tag or a digest", "Write ghcr.io/acme/millpond")]
     [InlineData("admission: {ownImages: ['A b']}", 1, "admission.ownImages", "no image's name", "registry.corp.example/millpond")]
     [InlineData("admission: {excludeNamespaces: ['kube.system']}", 1, "admission.excludeNamespaces", "no namespace", "kube-system")]
+    [InlineData("admission: {excludeNamespaces: [Kube-System]}", 1, "admission.excludeNamespaces", "no namespace", "kube-system")]
     [InlineData("admission: {tiers: [opt-on]}", 1, "admission.tiers", "no tier and no rule 'opt-on'", "'opt-in'")]
     [InlineData("admission: {tiers: [docker-hub]}", 1, "admission.tiers", "no rule 'docker-hub'", "Write a rule")]
     [InlineData("admission: {tiers: []}", 1, "admission.tiers", "empty", "all")]

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
@@ -11,7 +12,8 @@ public sealed partial class MillpondProcess : IAsyncDisposable
 {
     private readonly Process process;
     private readonly StringBuilder output = new();
-    private readonly TaskCompletionSource<Uri> listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<Uri> listening = NewPromise();
+    private readonly ConcurrentDictionary<string, TaskCompletionSource<Uri>> purposes = new(StringComparer.Ordinal);
 
     private MillpondProcess(ProcessStartInfo start)
     {
@@ -20,7 +22,7 @@ public sealed partial class MillpondProcess : IAsyncDisposable
         process.ErrorDataReceived += (_, line) => Read(line.Data);
     }
 
-    /// <summary>The main listener.</summary>
+    /// <summary>The first listener: the main one, where there is one.</summary>
     public Uri Address { get; private set; } = null!;
 
     public int Id => process.Id;
@@ -43,14 +45,15 @@ public sealed partial class MillpondProcess : IAsyncDisposable
     /// <summary>The memory it has resident now, in bytes.</summary>
     public long Memory => StatusBytes("VmRSS");
 
-    /// <summary>Starts <c>millpond serve</c> on a free port and waits until it listens.</summary>
+    /// <summary>Starts <c>millpond serve</c> on a free port, or where a given <c>--config</c> says, and waits until it listens.</summary>
     /// <param name="data">The data folder.</param>
     /// <param name="arguments">Further flags, as <c>--upstream up=http://127.0.0.1:1234</c>.</param>
     /// <param name="environment">Further environment; none of this process's own MILLPOND variables reach the program.</param>
     public static async Task<MillpondProcess> StartAsync(string data, string[] arguments, IReadOnlyDictionary<string, string>? environment = null)
     {
         var start = Program();
-        foreach (var argument in (string[])["serve", "--data", data, "--listen", "http://127.0.0.1:0", .. arguments])
+        string[] listen = arguments.Contains("--config") ? [] : ["--listen", "http://127.0.0.1:0"];
+        foreach (var argument in (string[])["serve", "--data", data, .. listen, .. arguments])
         {
             start.ArgumentList.Add(argument);
         }
@@ -75,7 +78,7 @@ public sealed partial class MillpondProcess : IAsyncDisposable
             var ended = millpond.process.WaitForExitAsync();
             if (await Task.WhenAny(millpond.listening.Task, ended).WaitAsync(Patience.Limit) == ended)
             {
-                throw new InvalidOperationException($"millpond ended at once:\n{millpond.Output}");
+                throw new InvalidOperationException($"millpond ended at once with status {millpond.process.ExitCode}:\n{millpond.Output}");
             }
 
             millpond.Address = await millpond.listening.Task;
@@ -87,6 +90,9 @@ public sealed partial class MillpondProcess : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>The listener that the program says is for <c>pulls</c>, <c>operations</c>, <c>admission</c>.</summary>
+    public Task<Uri> AddressAsync(string purpose) => Promise(purpose).Task.WaitAsync(Patience.Limit);
 
     /// <summary>kill -9: nothing is flushed, nothing is closed.</summary>
     public async Task KillAsync()
@@ -134,8 +140,12 @@ public sealed partial class MillpondProcess : IAsyncDisposable
         return start;
     }
 
-    [GeneratedRegex("listening on (https?://[^ \"\\\\]+)")]
+    private static TaskCompletionSource<Uri> NewPromise() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    [GeneratedRegex("listening on (https?://[^ \"\\\\]+) \\(([^)]+)\\)")]
     private static partial Regex ListeningLine();
+
+    private TaskCompletionSource<Uri> Promise(string purpose) => purposes.GetOrAdd(purpose, _ => NewPromise());
 
     private long StatusBytes(string field)
     {
@@ -157,7 +167,9 @@ public sealed partial class MillpondProcess : IAsyncDisposable
 
         if (ListeningLine().Match(line) is { Success: true } match)
         {
-            listening.TrySetResult(new Uri(match.Groups[1].Value));
+            var address = new Uri(match.Groups[1].Value);
+            Promise(match.Groups[2].Value).TrySetResult(address);
+            listening.TrySetResult(address);
         }
     }
 }
