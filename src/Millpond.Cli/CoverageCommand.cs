@@ -62,13 +62,10 @@ internal static class CoverageCommand
         foreach (var file in selection.Files)
         {
             using var input = file == FileSelection.StandardInput ? streams.Input() : File.OpenRead(file);
-            var report = rewriter.Rewrite(file, input, null);
-            foreach (var fault in report.Faults)
+            foreach (var fault in FileVerb.Guard(file, () => rewriter.Rewrite(file, input, null, builder.Add)))
             {
                 streams.Messages.WriteLine($"{fault.File}:{fault.Line}: passed over, cannot be read: {fault.What}");
             }
-
-            builder.Add(report);
         }
     }
 }

@@ -7,9 +7,6 @@ namespace Millpond.Cli;
 /// <param name="keepsRecord">Whether <see cref="Recorded"/> is wanted.</param>
 internal sealed class FileRun(FileRewriter rewriter, RunMode mode, Streams streams, bool keepsRecord = false)
 {
-    /// <summary>Up to this much of standard input is held to be read twice.</summary>
-    private const int MaxHeldInput = 1 << 30;
-
     private readonly List<RecordedFile> recorded = [];
     private readonly MatchedNames names = new();
 
@@ -25,7 +22,7 @@ internal sealed class FileRun(FileRewriter rewriter, RunMode mode, Streams strea
         var changing = new List<string>();
         foreach (var file in files)
         {
-            if (Guard(file, () => Visit(file)))
+            if (FileVerb.Guard(file, () => Visit(file)))
             {
                 changing.Add(file);
             }
@@ -36,7 +33,7 @@ internal sealed class FileRun(FileRewriter rewriter, RunMode mode, Streams strea
         {
             foreach (var file in changing)
             {
-                Guard(file, () => InPlaceFile.Replace(file, (input, output) => rewriter.Rewrite(file, input, output).IsChanged));
+                FileVerb.Guard(file, () => InPlaceFile.Replace(file, (input, output) => Change(file, input, output)));
             }
         }
 
@@ -46,98 +43,84 @@ internal sealed class FileRun(FileRewriter rewriter, RunMode mode, Streams strea
         }
     }
 
-    private static bool Guard(string file, Func<bool> work)
-    {
-        try
-        {
-            return work();
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
-        {
-            throw new CommandFailedException($"{file}: {e.Message}", e);
-        }
-    }
-
     private bool Visit(string file)
     {
-        var report = mode.ToOutput ? WriteOut(file) : Look(file);
-        AnyChange |= report.IsChanged;
-        names.Add(report);
-        Explain(report);
-        return report.IsChanged;
+        var isChanged = mode.ToOutput ? WriteOut(file) : Look(file);
+        AnyChange |= isChanged;
+        return isChanged;
     }
 
-    private FileReport WriteOut(string file)
+    private bool Change(string file, Stream input, Stream output)
+    {
+        var isChanged = false;
+        rewriter.Rewrite(file, input, output, found => isChanged |= found.IsChanged);
+        return isChanged;
+    }
+
+    private bool WriteOut(string file)
     {
         using var input = Open(file);
         using var output = new BufferedStream(streams.Output(), 64 * 1024);
-        return Rewrite(file, input, output);
+        return Rewrite(file, input, output, edits: null);
     }
 
-    private FileReport Rewrite(string file, Stream input, Stream? output)
+    private bool Look(string file)
     {
-        if (!keepsRecord)
+        // Standard input is read once: what may be shown of it is held, on the disk where it is long.
+        using var held = mode.Diff && file == FileSelection.StandardInput ? new HeldInput(streams.Input()) : null;
+        var edits = mode.Diff ? new List<TextEdit>() : null;
+        bool isChanged;
+        using (var input = held?.Open() ?? Open(file))
         {
-            return rewriter.Rewrite(file, input, output);
+            isChanged = Rewrite(file, input, null, edits);
         }
 
-        using var before = new FingerprintStream(input);
-        using var after = new FingerprintStream(output);
-        var report = rewriter.Rewrite(file, before, after);
-        after.Flush();
-        if (RecordedFiles.Of(report, before.State(), after.State()) is { } record)
+        if (isChanged && edits is not null)
         {
-            recorded.Add(record);
-        }
-
-        return report;
-    }
-
-    private FileReport Look(string file)
-    {
-        using var input = Open(file);
-        // Standard input is read once: what may be shown of it is held.
-        using var held = mode.Diff && file == FileSelection.StandardInput ? Hold(input) : null;
-        var report = Rewrite(file, held ?? input, null);
-        if (mode.Diff && report.IsChanged)
-        {
-            using var again = held is null ? Open(file) : held;
-            again.Position = 0;
+            using var input = held?.Open() ?? Open(file);
             using var output = new BufferedStream(streams.Output(), 64 * 1024);
-            UnifiedDiff.Write(file, again, [.. report.Edits], output);
+            UnifiedDiff.Write(file, input, FileReport.InOrder(edits), output);
         }
 
-        return report;
+        return isChanged;
     }
 
-    private static MemoryStream Hold(Stream input)
+    /// <summary>Reads a file once. What is found is told and kept as far as it is asked for; a long file has more than memory should hold.</summary>
+    private bool Rewrite(string file, Stream input, Stream? output, List<TextEdit>? edits)
     {
-        var held = new MemoryStream();
-        input.CopyTo(held);
-        if (held.Length > MaxHeldInput)
+        using var before = keepsRecord ? new FingerprintStream(input) : null;
+        using var after = keepsRecord ? new FingerprintStream(output) : null;
+        var toRecord = new List<RecordedEdit>();
+        var isChanged = false;
+        var faults = rewriter.Rewrite(file, before ?? input, after ?? output, found =>
         {
-            throw new InvalidDataException("Standard input is longer than 1 GiB; write it to a file for --diff.");
-        }
-
-        held.Position = 0;
-        return held;
-    }
-
-    private Stream Open(string file) => file == FileSelection.StandardInput ? streams.Input() : File.OpenRead(file);
-
-    private void Explain(FileReport report)
-    {
-        foreach (var fault in report.Faults)
+            isChanged |= found.IsChanged;
+            names.Add(found);
+            Explain(found);
+            edits?.AddRange(found.Edits);
+            if (keepsRecord)
+            {
+                toRecord.AddRange(RecordedFiles.Edits(found));
+            }
+        });
+        foreach (var fault in faults)
         {
             streams.Messages.WriteLine($"{fault.File}:{fault.Line}: left as it is, cannot be read: {fault.What}");
         }
 
-        if (!mode.Explain)
+        if (before is not null && after is not null && RecordedFiles.Of(file, toRecord, before.State(), after.State()) is { } record)
         {
-            return;
+            recorded.Add(record);
         }
 
-        foreach (var found in report.References)
+        return isChanged;
+    }
+
+    private Stream Open(string file) => file == FileSelection.StandardInput ? streams.Input() : File.OpenRead(file);
+
+    private void Explain(FoundReference found)
+    {
+        if (mode.Explain)
         {
             var change = found.IsChanged ? $"{found.Reference} -> {found.After}" : found.Reference;
             streams.Messages.WriteLine($"{found.File}:{found.Line}: {change}: {found.Reason}: {found.Why} ({found.Path})");

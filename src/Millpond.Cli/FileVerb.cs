@@ -21,6 +21,20 @@ internal static class FileVerb
         }
     }
 
+    /// <summary>Does something with a file; what goes wrong names it.</summary>
+    /// <exception cref="CommandFailedException">The file cannot be read or written, or holds what is too long.</exception>
+    public static T Guard<T>(string file, Func<T> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            throw new CommandFailedException($"{file}: {e.Message}", e);
+        }
+    }
+
     /// <exception cref="CommandFailedException">There is nothing to read.</exception>
     public static FileSelection Select(string[] paths) => paths.Length == 0
         ? throw new CommandFailedException("Name files or folders, or - for standard input.")

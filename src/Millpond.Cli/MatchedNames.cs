@@ -12,18 +12,15 @@ internal sealed class MatchedNames
     private readonly Dictionary<string, FoundReference> changed = new(StringComparer.Ordinal);
     private readonly List<FoundReference> entries = [];
 
-    public void Add(FileReport report)
+    public void Add(FoundReference found)
     {
-        foreach (var found in report.References)
+        if (found.MatchedName is not null)
         {
-            if (found.MatchedName is not null)
-            {
-                entries.Add(found);
-            }
-            else if (found.IsChanged && ImageReference.TryParse(found.Reference, out var reference))
-            {
-                changed.TryAdd(reference.WrittenName.ToString(), found);
-            }
+            entries.Add(found);
+        }
+        else if (found.IsChanged && ImageReference.TryParse(found.Reference, out var reference))
+        {
+            changed.TryAdd(reference.WrittenName.ToString(), found);
         }
     }
 

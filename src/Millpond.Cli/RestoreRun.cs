@@ -33,9 +33,9 @@ internal sealed class RestoreRun(RewriteRules rules, PlaceTables tables, Rewrite
     {
         if (file == FileSelection.StandardInput)
         {
-            using var held = new MemoryStream();
-            streams.Input().CopyTo(held);
-            return TryExactly(steps, file, () => new MemoryStream(held.ToArray(), writable: false))
+            // Whether it is what was written is known at its end, so it is read twice: held, on the disk where it is long.
+            using var held = new HeldInput(streams.Input());
+            return TryExactly(steps, file, held.Open)
                 ? true
                 : throw new CommandFailedException("Standard input is not what the record says was written; leave --record out to restore by the rules.");
         }
@@ -62,14 +62,14 @@ internal sealed class RestoreRun(RewriteRules rules, PlaceTables tables, Rewrite
 
         if (mode.ToOutput || mode.Diff)
         {
-            using var input = open();
             using var output = new BufferedStream(streams.Output(), 64 * 1024);
             if (mode.Diff)
             {
-                ShowDifference(file, input, steps, output);
+                ShowDifference(file, open, steps, output);
             }
             else
             {
+                using var input = open();
                 RecordedFiles.TryRestore(steps, input, output);
             }
         }
@@ -102,19 +102,13 @@ internal sealed class RestoreRun(RewriteRules rules, PlaceTables tables, Rewrite
     }
 
     // Of several steps each has a difference of its own, as they are taken back.
-    private static void ShowDifference(string file, Stream input, List<RecordedFile> steps, Stream output)
+    private static void ShowDifference(string file, Func<Stream> open, List<RecordedFile> steps, Stream output)
     {
-        var current = input;
-        foreach (var step in steps.AsEnumerable().Reverse())
+        for (var i = steps.Count - 1; i >= 0; i--)
         {
-            using var held = new MemoryStream();
-            current.CopyTo(held);
-            held.Position = 0;
-            UnifiedDiff.Write(file, held, [.. Inverse(step)], output);
-            held.Position = 0;
-            current = new MemoryStream();
-            RecordedFiles.TryRestore(step, held, current);
-            current.Position = 0;
+            using var input = open();
+            using var current = RecordedFiles.Restoring(steps.Skip(i + 1), input);
+            UnifiedDiff.Write(file, current, [.. Inverse(steps[i])], output);
         }
     }
 

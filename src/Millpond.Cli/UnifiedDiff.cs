@@ -11,6 +11,7 @@ namespace Millpond.Cli;
 internal static class UnifiedDiff
 {
     private const int Context = 3;
+    private const int LongestLine = 16 << 20;
 
     public static void Write(string path, Stream original, IReadOnlyList<TextEdit> edits, Stream output)
     {
@@ -62,6 +63,11 @@ internal static class UnifiedDiff
         var line = new StringBuilder();
         for (var c = reader.Read(); c >= 0; c = reader.Read())
         {
+            if (line.Length == LongestLine)
+            {
+                throw new InvalidDataException($"A line is longer than {LongestLine >> 20} MiB, and a difference shows whole lines; --explain tells what changes.");
+            }
+
             line.Append((char)c);
             if (c == '\n')
             {

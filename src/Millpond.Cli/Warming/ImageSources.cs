@@ -13,23 +13,7 @@ internal sealed class ImageSources(FileRewriter finder, Streams streams)
 
     private static readonly string[] TagComesLaterWords = [.. TagComesLater.Select(kind => kind.Word())];
 
-    public IEnumerable<NamedImage> FromFiles(FileSelection selection)
-    {
-        foreach (var file in selection.Files)
-        {
-            using var input = Open(file);
-            var report = finder.Rewrite(file, input, null);
-            foreach (var fault in report.Faults)
-            {
-                streams.Messages.WriteLine($"{fault.File}:{fault.Line}: passed over, cannot be read: {fault.What}");
-            }
-
-            foreach (var found in report.References)
-            {
-                yield return new NamedImage(found.Reference, $"{found.File}:{found.Line}", TagComesLater.Contains(found.Kind));
-            }
-        }
-    }
+    public IEnumerable<NamedImage> FromFiles(FileSelection selection) => selection.Files.SelectMany(FromFile);
 
     /// <summary>The images of a report, as they are written in what was reported on.</summary>
     /// <exception cref="CommandFailedException">The file is no report.</exception>
@@ -73,6 +57,24 @@ internal sealed class ImageSources(FileRewriter finder, Streams streams)
         }
 
         return mistakes.Count == 0 ? named : throw new CommandFailedException(string.Join('\n', mistakes));
+    }
+
+    // A file may name one image many times.
+    private IEnumerable<NamedImage> FromFile(string file)
+    {
+        var images = new Dictionary<(string Reference, bool TagComesLater), NamedImage>();
+        using var input = Open(file);
+        var faults = FileVerb.Guard(file, () => finder.Rewrite(file, input, null, found =>
+        {
+            var tagComesLater = TagComesLater.Contains(found.Kind);
+            images.TryAdd((found.Reference, tagComesLater), new NamedImage(found.Reference, $"{found.File}:{found.Line}", tagComesLater));
+        }));
+        foreach (var fault in faults)
+        {
+            streams.Messages.WriteLine($"{fault.File}:{fault.Line}: passed over, cannot be read: {fault.What}");
+        }
+
+        return images.Values;
     }
 
     private static bool IsFilledInLater(JsonElement place) =>

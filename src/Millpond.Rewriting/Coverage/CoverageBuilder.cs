@@ -8,7 +8,7 @@ namespace Millpond.Rewriting.Coverage;
 /// <summary>Puts what was found in many files together by image.</summary>
 public sealed class CoverageBuilder
 {
-    private readonly Dictionary<(string Image, string Reason), List<FoundReference>> images = [];
+    private readonly Dictionary<(string Image, string Reason), (FoundReference First, List<CoveragePlace> Places)> images = [];
 
     private readonly List<NotRead> notRead = [];
 
@@ -19,14 +19,19 @@ public sealed class CoverageBuilder
     {
         foreach (var found in report.References)
         {
-            var key = (Normalise(found.Reference) ?? found.Reference, found.Reason);
-            if (!images.TryGetValue(key, out var places))
-            {
-                images[key] = places = [];
-            }
-
-            places.Add(found);
+            Add(found);
         }
+    }
+
+    public void Add(FoundReference found)
+    {
+        var key = (Normalise(found.Reference) ?? found.Reference, found.Reason);
+        if (!images.TryGetValue(key, out var image))
+        {
+            images[key] = image = (found, []);
+        }
+
+        image.Places.Add(new CoveragePlace(found.File, found.Line, found.Kind.Word(), found.Path) { ImageId = found.ImageId });
     }
 
     /// <param name="isCached">Asks the cache for a reference that is covered; null not to ask.</param>
@@ -36,14 +41,13 @@ public sealed class CoverageBuilder
         [
             .. images.OrderBy(image => image.Key.Image, StringComparer.Ordinal)
                 .ThenBy(image => image.Key.Reason, StringComparer.Ordinal)
-                .Select(image => Describe(image.Value, isCached)),
+                .Select(image => Describe(image.Value.First, image.Value.Places, isCached)),
         ];
         return new CoverageReport(all, Summarise(all)) { NotRead = notRead.Count == 0 ? null : notRead };
     }
 
-    private static ImageCoverage Describe(List<FoundReference> places, Func<string, bool?>? isCached)
+    private static ImageCoverage Describe(FoundReference first, List<CoveragePlace> places, Func<string, bool?>? isCached)
     {
-        var first = places[0];
         var covered = first.IsChanged || first.Result.Reason == RewriteReason.AlreadyInCache;
         var mapping = first.Result.Mapping;
         return new ImageCoverage(
@@ -55,7 +59,7 @@ public sealed class CoverageBuilder
             covered ? first.After : null,
             first.Reason,
             covered ? isCached?.Invoke(first.After) : null,
-            [.. places.Select(place => new CoveragePlace(place.File, place.Line, place.Kind.Word(), place.Path) { ImageId = place.ImageId })])
+            [.. places])
         {
             Why = first.Why,
         };

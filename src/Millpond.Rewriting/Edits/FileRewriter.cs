@@ -6,17 +6,43 @@ using Millpond.Rewriting.Places;
 namespace Millpond.Rewriting.Edits;
 
 /// <summary>Changes the references of files and nothing else: every other byte comes out as it went in.</summary>
-public sealed class FileRewriter(PlaceTables tables, ReferenceChanges changes)
+public sealed class FileRewriter
 {
-    private readonly PlaceFinder finder = new(tables, changes.MeaningOf);
+    private readonly PlaceFinder finder;
+    private readonly ReferenceChanges changes;
+    private readonly int longLength;
+
+    public FileRewriter(PlaceTables tables, ReferenceChanges changes)
+        : this(tables, changes, DocumentReader.LongLength)
+    {
+    }
+
+    /// <param name="tables">The places.</param>
+    /// <param name="changes">What becomes of references.</param>
+    /// <param name="longLength">Lists from this length on are read item by item.</param>
+    internal FileRewriter(PlaceTables tables, ReferenceChanges changes, int longLength)
+    {
+        this.changes = changes;
+        this.longLength = longLength;
+        finder = new(tables, changes.MeaningOf);
+    }
 
     /// <summary>Copies a file from one stream to another with its references changed.</summary>
     /// <param name="path">The file's name, which tells its format; <c>-</c> for standard input.</param>
     /// <param name="input">The file.</param>
     /// <param name="output">Where it goes; null to look only.</param>
+    /// <exception cref="InvalidDataException">Something in it that must be held in one piece is too long.</exception>
     public FileReport Rewrite(string path, Stream input, Stream? output)
     {
         var references = new List<FoundReference>();
+        var faults = Rewrite(path, input, output, references.Add);
+        return new FileReport(path, references, faults);
+    }
+
+    /// <summary>As above for files of any length: each reference is told as it is found, and none is kept.</summary>
+    /// <returns>What could not be read.</returns>
+    public IReadOnlyList<FileFault> Rewrite(string path, Stream input, Stream? output, Action<FoundReference> onFound)
+    {
         var faults = new List<FileFault>();
         using var start = new PeekedStream(input);
         var format = FileFormats.Of(path, start.Peek());
@@ -28,26 +54,24 @@ public sealed class FileRewriter(PlaceTables tables, ReferenceChanges changes)
                 faults.Add(new FileFault(path, document.Line + fault.Line - 1, fault.What));
             }
 
-            references.AddRange(Describe(outcomes, document, path));
+            foreach (var found in Describe(outcomes, document, path))
+            {
+                onFound(found);
+            }
+
             if (output is not null)
             {
-                Splicer.Write(document.Bytes.Span, EditPlan.Edits(outcomes), output);
+                Splicer.Write(document, EditPlan.Edits(outcomes), output);
             }
         }
 
-        return new FileReport(path, references, faults);
+        return faults;
     }
 
-    private static IEnumerable<Document> Documents(PeekedStream input, FileFormat format)
+    private IEnumerable<Document> Documents(PeekedStream input, FileFormat format)
     {
-        if (format == FileFormat.Yaml)
-        {
-            return new DocumentReader(input).Read();
-        }
-
-        using var whole = new MemoryStream((int)Math.Min(input.KnownLength ?? 0, DocumentReader.MaxDocument));
-        input.CopyTo(whole);
-        return [new Document(whole.GetBuffer().AsMemory(0, (int)whole.Length), 0, 1, true)];
+        var reader = new DocumentReader(input, longLength);
+        return format is FileFormat.Yaml or FileFormat.Json ? reader.Read() : [reader.ReadWhole()];
     }
 
     private static IEnumerable<FoundReference> Describe(List<PlaceOutcome> outcomes, Document document, string path)

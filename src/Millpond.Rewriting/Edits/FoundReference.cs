@@ -50,5 +50,8 @@ public sealed record FileReport(string File, IReadOnlyList<FoundReference> Refer
     public bool IsChanged => References.Any(reference => reference.IsChanged);
 
     /// <summary>Every edit once, in the file's order.</summary>
-    public IEnumerable<TextEdit> Edits => References.SelectMany(reference => reference.Edits).Distinct().OrderBy(edit => edit.Offset);
+    public IReadOnlyList<TextEdit> Edits => InOrder(References.SelectMany(reference => reference.Edits));
+
+    /// <summary>Edits in the file's order. One that several references need is there once.</summary>
+    public static IReadOnlyList<TextEdit> InOrder(IEnumerable<TextEdit> edits) => [.. edits.Distinct().OrderBy(edit => edit.Offset)];
 }

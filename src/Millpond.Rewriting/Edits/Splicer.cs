@@ -1,4 +1,5 @@
 using System.Text;
+using Millpond.Rewriting.Formats;
 using Millpond.Rewriting.Text;
 
 namespace Millpond.Rewriting.Edits;
@@ -6,17 +7,20 @@ namespace Millpond.Rewriting.Edits;
 /// <summary>Writes a document with its edits; what is between them is copied.</summary>
 internal static class Splicer
 {
+    /// <param name="document">What stands in the file of it is written.</param>
     /// <param name="edits">In order, without overlaps.</param>
-    public static void Write(ReadOnlySpan<byte> document, IReadOnlyList<Edit> edits, Stream output)
+    /// <param name="output">Where it goes.</param>
+    public static void Write(Document document, IReadOnlyList<Edit> edits, Stream output)
     {
-        var at = 0;
+        var bytes = document.Bytes.Span;
+        var at = document.Lead;
         foreach (var edit in edits)
         {
-            output.Write(document[at..edit.Offset]);
+            output.Write(bytes[at..edit.Offset]);
             output.Write(Encoding.UTF8.GetBytes(edit.Replacement));
             at = edit.Offset + edit.Length;
         }
 
-        output.Write(document[at..]);
+        output.Write(bytes[at..^document.Added]);
     }
 }

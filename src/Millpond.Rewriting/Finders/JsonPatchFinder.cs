@@ -10,14 +10,20 @@ internal sealed class JsonPatchFinder(DocumentFinders finders)
     {
         for (var i = 0; i < operations.Items.Count; i++)
         {
-            if (operations.Items[i].Resolve() is MappingNode operation
-                && operation.Text("op") is "add" or "replace" or "test"
-                && operation.Text("path") is { } path
-                && operation.Find("value") is ScalarNode value
-                && IsImage(path))
-            {
-                finders.Collector.Add(PlaceKind.JsonPatch, trail.At(i).At("value"), value);
-            }
+            FindIn(operations.Items[i], trail.At(i));
+        }
+    }
+
+    /// <summary>What may be one operation of a patch.</summary>
+    public void FindIn(Node node, Trail trail)
+    {
+        if (node.Resolve() is MappingNode operation
+            && operation.Text("op") is "add" or "replace" or "test"
+            && operation.Text("path") is { } path
+            && operation.Find("value") is ScalarNode value
+            && IsImage(path))
+        {
+            finders.Collector.Add(PlaceKind.JsonPatch, trail.At("value"), value);
         }
     }
 

@@ -8,13 +8,15 @@ namespace Millpond.Rewriting.Finders;
 /// <summary>Finds the places of one document, by its format and by what it is.</summary>
 internal sealed class PlaceFinder(PlaceTables tables, RegistryMeaning meaning)
 {
-    /// <summary>Longer documents are lists if anything; they are read item by item.</summary>
-    private const int LongDocument = 1 << 20;
-
     /// <summary>The document's places in the order in which they were found; why it could not be read where it could not.</summary>
     public List<Place> Find(Document document, FileFormat format, string path, out DocumentFault? fault)
     {
         fault = null;
+        if (document.Part == DocumentPart.Between)
+        {
+            return [];
+        }
+
         var layer = Layer.Of(document.Bytes);
         if (layer.Bytes.Span.Contains((byte)0))
         {
@@ -63,36 +65,50 @@ internal sealed class PlaceFinder(PlaceTables tables, RegistryMeaning meaning)
         return finders.Collector.Places;
     }
 
-    private delegate bool Reader(Layer layer, List<Node> roots, out DocumentFault? fault, Action<Node, int>? onItem);
+    private delegate bool Reader(Document document, List<Node> roots, out DocumentFault? fault);
 
-    private static bool OnJson(Layer layer, List<Node> roots, out DocumentFault? fault, Action<Node, int>? onItem) =>
-        JsonNodes.TryRead(layer, roots, out fault, onItem);
+    private static bool OnJson(Document document, List<Node> roots, out DocumentFault? fault) =>
+        JsonNodes.TryRead(Layer.Of(document.Bytes), roots, out fault);
 
-    private static bool OnYaml(Layer layer, List<Node> roots, out DocumentFault? fault, Action<Node, int>? onItem) =>
-        YamlNodes.TryRead(layer, layer.Bytes, roots, out fault, onItem);
+    private static bool OnYaml(Document document, List<Node> roots, out DocumentFault? fault) =>
+        OnYaml(document, document.Bytes, roots, out fault);
 
-    private static Reader OnPainted(byte[] painted) => (Layer layer, List<Node> roots, out DocumentFault? fault, Action<Node, int>? onItem) =>
-        YamlNodes.TryRead(layer, painted, roots, out fault, onItem);
+    private static bool OnYaml(Document document, ReadOnlyMemory<byte> bytes, List<Node> roots, out DocumentFault? fault) =>
+        YamlNodes.TryRead(Layer.Of(document.Bytes), bytes, roots, out fault, isPart: document.Part != DocumentPart.Whole);
+
+    private static Reader OnPainted(byte[] painted) => (Document document, List<Node> roots, out DocumentFault? fault) =>
+        OnYaml(document, painted, roots, out fault);
 
     /// <summary>The places by one way of reading; null where it cannot be read that way.</summary>
     private List<Place>? TryFind(Document document, string path, Reader read, out DocumentFault? fault)
     {
         var finders = new DocumentFinders(tables, meaning);
-        var name = Path.GetFileName(path);
         var roots = new List<Node>();
-        var items = Trail.Root.At("items");
-        Action<Node, int>? onItem = document.Bytes.Length > LongDocument ? (item, index) => finders.Resources.FindIn(item, items.At(index)) : null;
-        if (!read(Layer.Of(document.Bytes), roots, out fault, onItem))
+        if (!read(document, roots, out fault))
         {
             return null;
         }
 
         foreach (var root in roots)
         {
-            Find(root, finders, name, document.IsOnly);
+            if (document.Part == DocumentPart.Item)
+            {
+                FindItem(root, finders, document);
+            }
+            else
+            {
+                Find(root, finders, Path.GetFileName(path), document.IsOnly && roots.Count == 1);
+            }
         }
 
         return finders.Collector.Places;
+    }
+
+    // By itself an item of YAML, with its dash, is a sequence of one.
+    private static void FindItem(Node root, DocumentFinders finders, Document document)
+    {
+        var trail = (document.IsUnderItems ? Trail.Root.At("items") : Trail.Root).At(document.Index);
+        finders.Resources.FindIn(root is SequenceNode { Items: [var item] } ? item : root, trail);
     }
 
     private void Find(Node root, DocumentFinders finders, string fileName, bool isOnly)

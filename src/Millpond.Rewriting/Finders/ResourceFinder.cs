@@ -46,8 +46,12 @@ internal sealed class ResourceFinder(DocumentFinders finders)
         Walk(resource, trail, null, isResource: true);
     }
 
-    /// <summary>What may be a resource or holds some: an item of a list.</summary>
-    public void FindIn(Node node, Trail trail) => Walk(node, trail, null);
+    /// <summary>An item of a list: a resource, something that holds some, or an operation of a patch.</summary>
+    public void FindIn(Node node, Trail trail)
+    {
+        finders.JsonPatch.FindIn(node, trail);
+        Walk(node, trail, null);
+    }
 
     /// <summary>A document of unknown kind: a patch, or something that holds resources.</summary>
     public void FindParts(Node node, Trail trail) => Walk(node, trail, null, isResource: true);

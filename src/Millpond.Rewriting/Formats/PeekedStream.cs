@@ -22,9 +22,6 @@ internal sealed class PeekedStream(Stream inner) : Stream
         set => throw new NotSupportedException();
     }
 
-    /// <summary>How many bytes there are, where that is known before they are read.</summary>
-    public long? KnownLength => inner.CanSeek ? inner.Length - inner.Position + ((head?.Length ?? 0) - at) : null;
-
     /// <summary>The first bytes, which are still to be read.</summary>
     public ReadOnlySpan<byte> Peek()
     {

@@ -9,8 +9,7 @@ internal static class JsonNodes
     /// <param name="layer">The text.</param>
     /// <param name="documents">Gets the values.</param>
     /// <param name="fault">Why it cannot be read.</param>
-    /// <param name="onItem">Takes the items of a list, see <see cref="NodeBuilder"/>.</param>
-    public static bool TryRead(Layer layer, List<Node> documents, out DocumentFault? fault, Action<Node, int>? onItem = null)
+    public static bool TryRead(Layer layer, List<Node> documents, out DocumentFault? fault)
     {
         fault = null;
         var source = layer.Bytes.Span;
@@ -24,7 +23,7 @@ internal static class JsonNodes
         });
         try
         {
-            Read(ref reader, layer, skip, documents, new NodeBuilder(onItem));
+            Read(ref reader, layer, skip, documents, new NodeBuilder());
             return true;
         }
         catch (JsonException e)

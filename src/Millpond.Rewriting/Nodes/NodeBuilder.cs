@@ -1,17 +1,12 @@
 namespace Millpond.Rewriting.Nodes;
 
 /// <summary>Puts nodes together as a reader meets them: open, add, close.</summary>
-/// <param name="onItem">
-/// Takes each item of the outermost mapping's <c>items</c> when it is whole, instead of keeping it: a list of any length then needs the
-/// memory of its longest item. Null to keep everything.
-/// </param>
-internal sealed class NodeBuilder(Action<Node, int>? onItem = null)
+internal sealed class NodeBuilder
 {
     /// <summary>Deeper documents are not walked: no manifest is, and walking is recursive.</summary>
     public const int MaxDepth = 128;
 
     private readonly Stack<Frame> frames = new();
-    private int items;
 
     /// <summary>The outermost node, once it is there.</summary>
     public Node? Root { get; private set; }
@@ -27,14 +22,7 @@ internal sealed class NodeBuilder(Action<Node, int>? onItem = null)
         frames.Push(new Frame(node));
     }
 
-    public void Close()
-    {
-        var closed = frames.Pop();
-        if (onItem is not null && IsItems())
-        {
-            onItem(closed.Node, items++);
-        }
-    }
+    public void Close() => frames.Pop();
 
     public void Add(Node node)
     {
@@ -46,8 +34,6 @@ internal sealed class NodeBuilder(Action<Node, int>? onItem = null)
 
         switch (frame.Node)
         {
-            case SequenceNode when onItem is not null && IsItems():
-                break;
             case SequenceNode sequence:
                 sequence.Items.Add(node);
                 break;
@@ -67,13 +53,9 @@ internal sealed class NodeBuilder(Action<Node, int>? onItem = null)
         }
     }
 
-    // Whether what is open is the list of a List.
-    private bool IsItems() => frames.Count == 2 && frames.Peek().Node is SequenceNode && frames.Last().Key?.Value == "items";
-
     public void Clear()
     {
         frames.Clear();
-        items = 0;
         Root = null;
     }
 

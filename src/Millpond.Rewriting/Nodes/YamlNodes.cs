@@ -11,12 +11,13 @@ internal sealed class YamlNodes
     private readonly ReadOnlyMemory<byte> bytes;
     private readonly bool isPainted;
     private readonly Dictionary<string, Node> anchors = new(StringComparer.Ordinal);
-    private readonly NodeBuilder builder;
+    private readonly NodeBuilder builder = new();
+    private readonly bool isPart;
 
-    private YamlNodes(Layer layer, ReadOnlyMemory<byte> bytes, Action<Node, int>? onItem)
+    private YamlNodes(Layer layer, ReadOnlyMemory<byte> bytes, bool isPart)
     {
-        builder = new NodeBuilder(onItem);
         this.layer = layer;
+        this.isPart = isPart;
         this.bytes = bytes;
         isPainted = !bytes.Equals(layer.Bytes);
     }
@@ -32,14 +33,13 @@ internal sealed class YamlNodes
     /// <param name="bytes">The text as it is parsed.</param>
     /// <param name="documents">Gets the documents.</param>
     /// <param name="fault">Why it cannot be read.</param>
-    /// <param name="onItem">Takes the items of a list, see <see cref="NodeBuilder"/>.</param>
-    public static bool TryRead(
-        Layer layer, ReadOnlyMemory<byte> bytes, List<Node> documents, out DocumentFault? fault, Action<Node, int>? onItem = null)
+    /// <param name="isPart">Whether it is a piece of a longer document, whose anchors may stand outside of it.</param>
+    public static bool TryRead(Layer layer, ReadOnlyMemory<byte> bytes, List<Node> documents, out DocumentFault? fault, bool isPart = false)
     {
         fault = null;
         try
         {
-            new YamlNodes(layer, bytes, onItem).Read(documents);
+            new YamlNodes(layer, bytes, isPart).Read(documents);
             return true;
         }
         catch (YamlException e)
@@ -73,7 +73,7 @@ internal sealed class YamlNodes
                     builder.Add(text);
                     break;
                 case AnchorAlias alias:
-                    builder.Add(new AliasNode(anchors.GetValueOrDefault(alias.Value.Value)));
+                    builder.Add(new AliasNode(Anchored(alias)));
                     break;
                 case MappingStart start:
                     Open(new MappingNode { IsFlow = start.Style == MappingStyle.Flow }, start);
@@ -111,6 +111,20 @@ internal sealed class YamlNodes
 
         Remember(start.Anchor, node);
         builder.Open(node);
+    }
+
+    private Node? Anchored(AnchorAlias alias)
+    {
+        if (anchors.TryGetValue(alias.Value.Value, out var node))
+        {
+            return node;
+        }
+
+        // What cannot be seen cannot be edited, and half of a list item would be.
+        return isPart
+            ? throw new SyntaxErrorException(
+                alias.Start, alias.End, $"the anchor of *{alias.Value.Value} is not in the same item; a document of more than 1 MiB is read item by item")
+            : null;
     }
 
     private void Remember(AnchorName anchor, Node node)

@@ -40,10 +40,13 @@ public sealed partial class MillpondProcess : IAsyncDisposable
     }
 
     /// <summary>The most memory it has had resident, in bytes.</summary>
-    public long PeakMemory => StatusBytes("VmHWM");
+    public long PeakMemory => PeakMemoryOf(Id);
 
     /// <summary>The memory it has resident now, in bytes.</summary>
-    public long Memory => StatusBytes("VmRSS");
+    public long Memory => StatusBytes(Id, "VmRSS");
+
+    /// <summary>The most memory that a process has had resident, in bytes.</summary>
+    public static long PeakMemoryOf(int process) => StatusBytes(process, "VmHWM");
 
     /// <summary>Starts <c>millpond serve</c> on a free port, or where a given <c>--config</c> says, and waits until it listens.</summary>
     /// <param name="data">The data folder.</param>
@@ -124,7 +127,7 @@ public sealed partial class MillpondProcess : IAsyncDisposable
     }
 
     /// <summary>What MILLPOND_PROGRAM names (a published program), else the Release build.</summary>
-    private static ProcessStartInfo Program()
+    public static ProcessStartInfo Program()
     {
         var start = new ProcessStartInfo { RedirectStandardOutput = true, RedirectStandardError = true };
         if (Environment.GetEnvironmentVariable("MILLPOND_PROGRAM") is { Length: > 0 } published)
@@ -147,9 +150,9 @@ public sealed partial class MillpondProcess : IAsyncDisposable
 
     private TaskCompletionSource<Uri> Promise(string purpose) => purposes.GetOrAdd(purpose, _ => NewPromise());
 
-    private long StatusBytes(string field)
+    private static long StatusBytes(int process, string field)
     {
-        var line = File.ReadLines($"/proc/{Id}/status").First(line => line.StartsWith(field + ":", StringComparison.Ordinal));
+        var line = File.ReadLines($"/proc/{process}/status").First(line => line.StartsWith(field + ":", StringComparison.Ordinal));
         return long.Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
     }
 

@@ -47,10 +47,13 @@ internal static class Corpus
         })];
     }
 
-    public static (FileReport Report, byte[] Output) Rewrite(string file, byte[] content, ReferenceChanges? changes = null)
+    public static (FileReport Report, byte[] Output) Rewrite(string file, byte[] content, ReferenceChanges? changes = null, int? longLength = null)
     {
         using var output = new MemoryStream();
-        var report = new FileRewriter(PlaceTables.Default, changes ?? ToCache).Rewrite(file, new MemoryStream(content), output);
+        var rewriter = longLength is { } length
+            ? new FileRewriter(PlaceTables.Default, changes ?? ToCache, length)
+            : new FileRewriter(PlaceTables.Default, changes ?? ToCache);
+        var report = rewriter.Rewrite(file, new MemoryStream(content), output);
         return (report, output.ToArray());
     }
 

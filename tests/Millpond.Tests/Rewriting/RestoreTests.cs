@@ -64,9 +64,9 @@ public sealed class RestoreTests
     {
         var (recorded, output) = Record("x.yaml", Encoding.UTF8.GetBytes(YamlEditTests.Pod("image: nginx")));
         using var restored = new MemoryStream();
-        Assert.False(RecordedFiles.TryRestore(recorded!, new MemoryStream([.. output, (byte)'\n']), restored));
-        Assert.False(RecordedFiles.TryRestore(recorded!, new MemoryStream(output[..^1]), restored));
-        Assert.False(RecordedFiles.TryRestore(recorded!, new MemoryStream(Encoding.UTF8.GetBytes(YamlEditTests.Pod("image: other"))), restored));
+        Assert.False(RecordedFiles.TryRestore([recorded!], new MemoryStream([.. output, (byte)'\n']), restored));
+        Assert.False(RecordedFiles.TryRestore([recorded!], new MemoryStream(output[..^1]), restored));
+        Assert.False(RecordedFiles.TryRestore([recorded!], new MemoryStream(Encoding.UTF8.GetBytes(YamlEditTests.Pod("image: other"))), restored));
     }
 
     [Fact]
@@ -109,7 +109,7 @@ public sealed class RestoreTests
         }
 
         using var restored = new MemoryStream();
-        Assert.True(RecordedFiles.TryRestore(recorded, new MemoryStream(output), restored), file);
+        Assert.True(RecordedFiles.TryRestore([recorded], new MemoryStream(output), restored), file);
         Assert.Equal(content, restored.ToArray());
     }
 
@@ -119,7 +119,7 @@ public sealed class RestoreTests
         using var before = new FingerprintStream(new MemoryStream(content));
         using var after = new FingerprintStream(output);
         var report = new FileRewriter(PlaceTables.Default, Corpus.ToCache).Rewrite(file, before, after);
-        return (RecordedFiles.Of(report, before.State(), after.State()), output.ToArray());
+        return (RecordedFiles.Of(file, report.References.SelectMany(RecordedFiles.Edits), before.State(), after.State()), output.ToArray());
     }
 
     // What named the cache already means the upstream's image, too.

@@ -1,0 +1,105 @@
+using System.Text;
+
+namespace Millpond.Rewriting.Records;
+
+/// <summary>A file as it was before a recorded rewriting, made while it is read from the file as it is now.</summary>
+internal sealed class RestoringStream : Stream
+{
+    private readonly RecordedFile recorded;
+    private readonly FingerprintStream source;
+    private readonly FingerprintStream result = new(null);
+    private byte[] original = [];
+    private int given;
+    private int next;
+    private long at;
+    private bool isBroken;
+
+    public RestoringStream(RecordedFile recorded, Stream input)
+    {
+        this.recorded = recorded;
+        source = new FingerprintStream(input);
+    }
+
+    public override bool CanRead => true;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => false;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    /// <summary>Whether everything that was read is what it was; known when all of it has been read.</summary>
+    public bool IsExact => !isBroken && next == recorded.Edits.Length && source.State() == recorded.After && result.State() == recorded.Before;
+
+    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+
+    public override int Read(Span<byte> buffer)
+    {
+        var read = buffer.IsEmpty ? 0 : Give(buffer);
+        at += read;
+        result.Write(buffer[..read]);
+        return read;
+    }
+
+    public override void Flush()
+    {
+    }
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            source.Dispose();
+            result.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private int Give(Span<byte> buffer)
+    {
+        while (given == original.Length && next < recorded.Edits.Length && recorded.Edits[next].Offset <= at)
+        {
+            if (recorded.Edits[next].Offset < at || !TrySkip(recorded.Edits[next].Replacement))
+            {
+                isBroken = true;
+                return 0;
+            }
+
+            original = Encoding.UTF8.GetBytes(recorded.Edits[next].Original);
+            given = 0;
+            next++;
+        }
+
+        if (given < original.Length)
+        {
+            var length = Math.Min(buffer.Length, original.Length - given);
+            original.AsSpan(given, length).CopyTo(buffer);
+            given += length;
+            return length;
+        }
+
+        var most = next < recorded.Edits.Length ? Math.Min(buffer.Length, recorded.Edits[next].Offset - at) : buffer.Length;
+        return source.Read(buffer[..(int)most]);
+    }
+
+    private bool TrySkip(string text)
+    {
+        var expected = Encoding.UTF8.GetBytes(text);
+        var actual = new byte[expected.Length];
+        return source.ReadAtLeast(actual, actual.Length, throwOnEndOfStream: false) == expected.Length
+            && actual.AsSpan().SequenceEqual(expected);
+    }
+}
