@@ -125,6 +125,11 @@ internal sealed class BlobPull(
 
     private async Task<PullFailure?> ProveAsync(RuleMatch target, Digest digest, RequestReason reason, CancellationToken cancellationToken)
     {
+        if (known.IsLinked(target.Repository, digest))
+        {
+            return null;
+        }
+
         var upstream = upstreams[target.Rule];
         var probe = await upstream.ProbeBlobAsync(reason, target.UpstreamRepository, digest, cancellationToken);
         negative.Learn(target.Repository, NegativeCache.Blob(digest), upstream.CredentialVersion, probe);

@@ -75,7 +75,7 @@ internal sealed partial class CompletionWorker(
         {
             var manifest = memory.FindManifest(child.Digest) is not null && known.IsLinked(work.Target.Repository, child.Digest)
                 ? await manifests.ByDigestAsync(work.Target, child.Digest, new PullOptions(NoCache: false, OnlyIfCached: true), cancellationToken)
-                : await fetch.RunAsync(work.Target, child.Digest.ToString(), null, RequestReason.Completion, cancellationToken);
+                : await fetch.RunAsync(work.Target, child.Digest.ToString(), null, null, RequestReason.Completion, cancellationToken);
             if (!manifest.IsFound)
             {
                 // A child that is gone upstream will not come back; the others still may.

@@ -21,8 +21,9 @@ internal sealed partial class ManifestFetch(
     /// <summary>Fetches by tag or digest.</summary>
     /// <param name="reference">What upstream is asked for.</param>
     /// <param name="tag">The tag to set to what comes; null for a pull by digest.</param>
+    /// <param name="seen">The tag as the one who asks saw it; null where it was not here.</param>
     public async Task<PullResult<ManifestContent>> RunAsync(
-        RuleMatch target, string reference, string? tag, RequestReason reason, CancellationToken cancellationToken)
+        RuleMatch target, string reference, string? tag, TagEntry? seen, RequestReason reason, CancellationToken cancellationToken)
     {
         var result = await JoinAsync();
 
@@ -30,7 +31,7 @@ internal sealed partial class ManifestFetch(
         return !reason.IsBackground() && result.Failure is { Kind: PullFailureKind.Throttled } ? await JoinAsync() : result;
 
         Task<PullResult<ManifestContent>> JoinAsync() =>
-            fetches.RunAsync((target.Repository, reference, tag), token => FetchAsync(target, reference, tag, reason, token), cancellationToken);
+            fetches.RunAsync((target.Repository, reference, tag), token => FetchAsync(target, reference, tag, seen, reason, token), cancellationToken);
     }
 
     /// <summary>Keeps a manifest for this repository that is stored already, and sets the tag where one is given.</summary>
@@ -67,8 +68,13 @@ internal sealed partial class ManifestFetch(
     }
 
     private async Task<PullResult<ManifestContent>> FetchAsync(
-        RuleMatch target, string reference, string? tag, RequestReason reason, CancellationToken cancellationToken)
+        RuleMatch target, string reference, string? tag, TagEntry? seen, RequestReason reason, CancellationToken cancellationToken)
     {
+        if (FindArrived(target, reference, tag, seen) is { } arrived)
+        {
+            return new PullResult<ManifestContent>(arrived, CacheStatus.Hit, null);
+        }
+
         var upstream = upstreams[target.Rule];
         if (negative.Find<ManifestBody>(target.Repository, reference, upstream.CredentialVersion) is { } refused)
         {
@@ -86,6 +92,17 @@ internal sealed partial class ManifestFetch(
         var content = new ManifestContent(body.Digest, body.MediaType, body.Content);
         await KeepAsync(target, content, tag);
         return new PullResult<ManifestContent>(content, CacheStatus.Miss, null);
+    }
+
+    /// <summary>What another has fetched and kept between this pull's look for it and now.</summary>
+    private ManifestContent? FindArrived(RuleMatch target, string reference, string? tag, TagEntry? seen)
+    {
+        if (tag is not null)
+        {
+            return memory.FindTag(target.Repository, tag) is { } entry && entry.IsNewerThan(seen) ? entry.Manifest : null;
+        }
+
+        return Digest.TryParse(reference, out var digest) && known.IsLinked(target.Repository, digest) ? memory.FindManifest(digest) : null;
     }
 
     private async Task<UpstreamResult<ManifestBody>> AskAsync(

@@ -15,7 +15,7 @@ internal sealed class ManifestPull(
         {
             return options.OnlyIfCached
                 ? new(NotCached(target, tag))
-                : new(fetch.RunAsync(target, tag, tag, options.Reason, cancellationToken));
+                : new(fetch.RunAsync(target, tag, tag, null, options.Reason, cancellationToken));
         }
 
         var upstream = upstreams[target.Rule];
@@ -30,7 +30,7 @@ internal sealed class ManifestPull(
         var waits = options.OnlyIfCached || upstream.Governor.IsOpen || !options.NoCache && freshness.BacksOff(target.Repository, tag);
         return waits
             ? new(new PullResult<ManifestContent>(entry.Manifest, CacheStatus.Stale, null))
-            : new(check.RunAsync(target, tag, entry, cancellationToken));
+            : new(check.RunAsync(target, tag, entry, options.NoCache, cancellationToken));
     }
 
     public ValueTask<PullResult<ManifestContent>> ByDigestAsync(RuleMatch target, Digest digest, PullOptions options, CancellationToken cancellationToken)
@@ -52,7 +52,7 @@ internal sealed class ManifestPull(
         {
             return options.OnlyIfCached
                 ? NotCached(target, digest.ToString())
-                : await fetch.RunAsync(target, digest.ToString(), null, options.Reason, cancellationToken);
+                : await fetch.RunAsync(target, digest.ToString(), null, null, options.Reason, cancellationToken);
         }
 
         var status = CacheStatus.Hit;

@@ -4,7 +4,8 @@ namespace Millpond.Server.Cache;
 
 /// <summary>
 /// One run of a piece of work per key, however many ask for it. The work runs on the host's token, so that whoever asked first may leave;
-/// each waiter waits on its own token, and all of them get the same result.
+/// each waiter waits on its own token, and all of them get the same result. Who looked before a run ended and asks after it begins another:
+/// the work itself looks again first.
 /// </summary>
 internal sealed class SingleFlight<TKey, TResult>(CancellationToken stopping)
     where TKey : notnull

@@ -21,12 +21,15 @@ internal sealed partial class TagCheck(
     private readonly SingleFlight<(RepositoryName, string), PullResult<ManifestContent>> checks = new(stopping);
 
     /// <summary>The tag after its check; what is here, as stale, where the check fails.</summary>
-    public async Task<PullResult<ManifestContent>> RunAsync(RuleMatch target, string tag, TagEntry entry, CancellationToken cancellationToken)
+    /// <param name="entry">The tag as the one who asks saw it.</param>
+    /// <param name="isForced">Whether a check that failed a moment ago is no reason to wait with the next.</param>
+    public async Task<PullResult<ManifestContent>> RunAsync(
+        RuleMatch target, string tag, TagEntry entry, bool isForced, CancellationToken cancellationToken)
     {
         var bound = target.Rule.Timeouts.Revalidate;
         try
         {
-            return await checks.RunAsync((target.Repository, tag), token => CheckAsync(target, tag, entry, token), cancellationToken)
+            return await checks.RunAsync((target.Repository, tag), token => CheckAsync(target, tag, entry, isForced, token), cancellationToken)
                 .WaitAsync(bound, time, cancellationToken);
         }
         catch (TimeoutException)
@@ -39,8 +42,19 @@ internal sealed partial class TagCheck(
 
     private static PullResult<ManifestContent> Stale(TagEntry entry) => new(entry.Manifest, CacheStatus.Stale, null);
 
-    private async Task<PullResult<ManifestContent>> CheckAsync(RuleMatch target, string tag, TagEntry entry, CancellationToken cancellationToken)
+    private async Task<PullResult<ManifestContent>> CheckAsync(
+        RuleMatch target, string tag, TagEntry entry, bool isForced, CancellationToken cancellationToken)
     {
+        if (memory.FindTag(target.Repository, tag) is { } current && current.IsNewerThan(entry))
+        {
+            return new PullResult<ManifestContent>(current.Manifest, CacheStatus.Hit, null);
+        }
+
+        if (!isForced && freshness.BacksOff(target.Repository, tag))
+        {
+            return Stale(entry);
+        }
+
         var upstream = upstreams[target.Rule];
         using var bound = new CancellationTokenSource(target.Rule.Timeouts.Revalidate, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, bound.Token);
@@ -96,7 +110,7 @@ internal sealed partial class TagCheck(
             return new PullResult<ManifestContent>(here, CacheStatus.Revalidated, null);
         }
 
-        var fetched = await fetch.RunAsync(target, head.Digest?.ToString() ?? tag, tag, RequestReason.Check, cancellationToken);
+        var fetched = await fetch.RunAsync(target, head.Digest?.ToString() ?? tag, tag, entry, RequestReason.Check, cancellationToken);
         if (fetched.IsFound)
         {
             return fetched.Value.Digest == entry.Manifest.Digest ? fetched with { Status = CacheStatus.Revalidated } : fetched;

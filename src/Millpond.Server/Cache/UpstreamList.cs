@@ -42,7 +42,7 @@ internal sealed partial class UpstreamList(
             return refused.ToFailure(target.Rule, PullFailureKind.NameUnknown);
         }
 
-        var result = await AskAsync(target, key, upstream, cached is not null, ask, cancellationToken);
+        var result = await AskAsync(target, key, upstream, cached, ask, cancellationToken);
         if (result.IsFound)
         {
             return new PullResult<byte[]>(result.Value, CacheStatus.Miss, null);
@@ -59,14 +59,14 @@ internal sealed partial class UpstreamList(
     }
 
     private async Task<UpstreamResult<byte[]>> AskAsync(
-        RuleMatch target, string key, GovernedUpstream upstream, bool isCheck, Func<GovernedUpstream, CancellationToken, Task<UpstreamResult<byte[]>>> ask,
+        RuleMatch target, string key, GovernedUpstream upstream, ListRow? seen, Func<GovernedUpstream, CancellationToken, Task<UpstreamResult<byte[]>>> ask,
         CancellationToken cancellationToken)
     {
         // A check may keep a client as long as a tag check does; a first pull as long as any cold pull.
-        var bound = isCheck ? target.Rule.Timeouts.Revalidate : TimeSpan.FromSeconds(30);
+        var bound = seen is not null ? target.Rule.Timeouts.Revalidate : TimeSpan.FromSeconds(30);
         try
         {
-            return await checks.RunAsync((target.Repository, key), token => AskAndKeepAsync(target, key, upstream, ask, token), cancellationToken)
+            return await checks.RunAsync((target.Repository, key), token => AskAndKeepAsync(target, key, upstream, seen, ask, token), cancellationToken)
                 .WaitAsync(bound, time, cancellationToken);
         }
         catch (TimeoutException)
@@ -77,9 +77,14 @@ internal sealed partial class UpstreamList(
     }
 
     private async Task<UpstreamResult<byte[]>> AskAndKeepAsync(
-        RuleMatch target, string key, GovernedUpstream upstream, Func<GovernedUpstream, CancellationToken, Task<UpstreamResult<byte[]>>> ask,
-        CancellationToken cancellationToken)
+        RuleMatch target, string key, GovernedUpstream upstream, ListRow? seen,
+        Func<GovernedUpstream, CancellationToken, Task<UpstreamResult<byte[]>>> ask, CancellationToken cancellationToken)
     {
+        if (catalog.FindList(target.Repository, key) is { } current && (seen is null || current.CheckedAt > seen.CheckedAt))
+        {
+            return new UpstreamResult<byte[]>(UpstreamOutcome.Found, current.Content.ToArray());
+        }
+
         var result = await ask(upstream, cancellationToken);
         negative.Learn(target.Repository, NegativeCache.List(key), upstream.CredentialVersion, result);
         if (!result.IsFound)

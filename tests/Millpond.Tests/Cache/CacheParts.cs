@@ -12,7 +12,7 @@ using Millpond.Tests.Fixtures;
 
 namespace Millpond.Tests.Cache;
 
-/// <summary>The parts of the cache that fill blobs, without a server before them: for moments that cannot be steered from outside.</summary>
+/// <summary>The parts of the cache, without a server before them: for moments that cannot be steered from outside.</summary>
 internal sealed class CacheParts : IAsyncDisposable
 {
     private readonly TemporaryFolder folder = new();
@@ -41,6 +41,13 @@ internal sealed class CacheParts : IAsyncDisposable
         Adoption = new Adoption(Store, Fills, Catalog, Known, this.time, logs.CreateLogger<Adoption>());
         Blobs = new BlobPull(Upstreams, Fills, Store, Adoption, Catalog, Known, Negative, this.time, metrics, stopping.Token);
 
+        Memory = new ManifestMemory(Catalog);
+        Fetch = new ManifestFetch(
+            Upstreams, Memory, Known, Negative, Catalog, new CompletionQueue(), this.time, logs.CreateLogger<ManifestFetch>(), stopping.Token);
+        var freshness = new Freshness(this.time);
+        Check = new TagCheck(Upstreams, Memory, Fetch, freshness, Catalog, this.time, logs.CreateLogger<TagCheck>(), stopping.Token);
+        Lists = new UpstreamList(Upstreams, Catalog, freshness, Negative, this.time, logs.CreateLogger<UpstreamList>(), stopping.Token);
+
         PullThroughRule Change(string prefix) => (change ?? (rule => rule))(MillpondHost.Rule(prefix, upstream));
     }
 
@@ -61,6 +68,14 @@ internal sealed class CacheParts : IAsyncDisposable
     public BlobPull Blobs { get; }
 
     public Adoption Adoption { get; }
+
+    public ManifestMemory Memory { get; }
+
+    public ManifestFetch Fetch { get; }
+
+    public TagCheck Check { get; }
+
+    public UpstreamList Lists { get; }
 
     /// <summary>The file of a download that was paused.</summary>
     public string PartialOf(TestBlob blob) => Path.Join(folder.File("staging"), $"{blob.Digest.Algorithm}-{blob.Digest.Hex}");

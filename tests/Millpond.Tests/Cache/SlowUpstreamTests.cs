@@ -1,5 +1,4 @@
 using System.Text;
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Millpond.Server.Cache;
 using Millpond.Server.Catalog;
@@ -41,7 +40,7 @@ public sealed class SlowUpstreamTests
     {
         await using var upstream = await FakeUpstream.StartAsync();
         await using var parts = new CacheParts(upstream, time);
-        var lists = NewLists(parts);
+        var lists = parts.Lists;
         var target = parts.Target("team/app");
         await parts.Catalog.PutListAsync(target.Repository, "up", "tags", Encoding.UTF8.GetBytes("old"), time.GetUtcNow());
         time.Advance(TimeSpan.FromHours(1));
@@ -100,10 +99,7 @@ public sealed class SlowUpstreamTests
         await parts.Catalog.PutManifestAsync(
             target.Repository, "up", row, ManifestDocument.TryParse(content, row.MediaType), null, TagOrigin.Pulled, time.GetUtcNow());
         upstream.GoDown();
-        var referrers = await new ReferrerLists(NewLists(parts), parts.Catalog).ListAsync(target, Old.Digest, default, CancellationToken.None);
+        var referrers = await new ReferrerLists(parts.Lists, parts.Catalog).ListAsync(target, Old.Digest, default, CancellationToken.None);
         Assert.Equal(row.Digest, Assert.Single(referrers.Value!.Manifests).Digest);
     }
-
-    private UpstreamList NewLists(CacheParts parts) => new(
-        parts.Upstreams, parts.Catalog, new Freshness(time), parts.Negative, time, NullLogger<UpstreamList>.Instance, CancellationToken.None);
 }
