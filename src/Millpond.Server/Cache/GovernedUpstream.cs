@@ -17,7 +17,7 @@ internal sealed class GovernedUpstream(PullThroughRule rule, UpstreamClient clie
         Governor.AskAsync(reason, token => client.HeadManifestAsync(repository, reference, token), cancellationToken);
 
     public Task<UpstreamResult<ManifestBody>> GetManifestAsync(RequestReason reason, RepositoryName repository, string reference, CancellationToken cancellationToken) =>
-        Governor.AskAsync(reason, token => client.GetManifestAsync(repository, reference, token), cancellationToken);
+        Governor.AskForPullAsync(reason, token => client.GetManifestAsync(repository, reference, token), cancellationToken);
 
     public Task<UpstreamResult<BlobProbe>> ProbeBlobAsync(RequestReason reason, RepositoryName repository, Digest digest, CancellationToken cancellationToken) =>
         Governor.AskAsync(reason, token => client.ProbeBlobAsync(repository, digest, token), cancellationToken);

@@ -64,10 +64,20 @@ internal sealed partial class Governor
     /// <summary>Whether the upstream throttles, or says that little of its rate limit is left.</summary>
     public bool IsLow => budget.IsLow;
 
-    /// <summary>A short request: manifests, lists, proofs.</summary>
+    /// <summary>A manifest's GET: what registries with a pull limit count.</summary>
     /// <exception cref="OperationCanceledException">The caller's token.</exception>
-    public async Task<UpstreamResult<T>> AskAsync<T>(
+    public Task<UpstreamResult<T>> AskForPullAsync<T>(
         RequestReason reason, Func<CancellationToken, Task<UpstreamResult<T>>> request, CancellationToken cancellationToken)
+        where T : class => AskAsync(reason, request, spends: true, cancellationToken);
+
+    /// <summary>A short request that costs nothing of a pull limit: checks, lists, proofs.</summary>
+    /// <exception cref="OperationCanceledException">The caller's token.</exception>
+    public Task<UpstreamResult<T>> AskAsync<T>(
+        RequestReason reason, Func<CancellationToken, Task<UpstreamResult<T>>> request, CancellationToken cancellationToken)
+        where T : class => AskAsync(reason, request, spends: false, cancellationToken);
+
+    private async Task<UpstreamResult<T>> AskAsync<T>(
+        RequestReason reason, Func<CancellationToken, Task<UpstreamResult<T>>> request, bool spends, CancellationToken cancellationToken)
         where T : class
     {
         if (Refuse<T>(reason, throttleHolds: true) is { } refused)
@@ -76,7 +86,32 @@ internal sealed partial class Governor
         }
 
         using var slot = await TakeAsync(requests, () => reason, cancellationToken);
-        return Refuse<T>(reason, throttleHolds: true) ?? Note(reason, await request(cancellationToken));
+        if (Refuse<T>(reason, throttleHolds: true) is { } refusedMeanwhile)
+        {
+            return refusedMeanwhile;
+        }
+
+        if (!spends)
+        {
+            return Note(reason, await request(cancellationToken));
+        }
+
+        if (!budget.TrySpend(reason.IsBackground()))
+        {
+            return LimitIsLow<T>();
+        }
+
+        var isTold = false;
+        try
+        {
+            var result = Note(reason, await request(cancellationToken));
+            isTold = result.RateLimit is not null;
+            return result;
+        }
+        finally
+        {
+            budget.Spent(isTold);
+        }
     }
 
     /// <summary>A body: the slot is held until the body is disposed. Waits for a slot as long as it takes: bodies are long.</summary>
@@ -176,10 +211,11 @@ internal sealed partial class Governor
             return new UpstreamResult<T>(UpstreamOutcome.Throttled, null, $"{upstream} answered 429 and asked to be left alone for now", wait);
         }
 
-        return reason.IsBackground() && budget.IsLow
-            ? new UpstreamResult<T>(UpstreamOutcome.Throttled, null, $"{upstream}'s rate limit is nearly used up: background work waits")
-            : null;
+        return reason.IsBackground() && budget.IsLow ? LimitIsLow<T>() : null;
     }
+
+    private UpstreamResult<T> LimitIsLow<T>()
+        where T : class => new(UpstreamOutcome.Throttled, null, $"{upstream}'s rate limit is nearly used up: background work waits");
 
     private UpstreamResult<T> Note<T>(RequestReason reason, UpstreamResult<T> result)
         where T : class

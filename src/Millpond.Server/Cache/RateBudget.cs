@@ -2,7 +2,10 @@ using Millpond.Server.Upstream;
 
 namespace Millpond.Server.Cache;
 
-/// <summary>What an upstream's rate-limit headers and 429 answers allow.</summary>
+/// <summary>
+/// What an upstream's rate-limit headers and 429 answers allow. A pull that counts is counted here until an answer says what is left, so
+/// that many at once do not overshoot.
+/// </summary>
 internal sealed class RateBudget(TimeProvider time)
 {
     /// <summary>Background work stops when less than this share of the limit is left: the rest is for clients that wait.</summary>
@@ -11,7 +14,15 @@ internal sealed class RateBudget(TimeProvider time)
     /// <summary>A 429 without Retry-After: long enough to be polite, short enough that a client's own retries meet an answer.</summary>
     private static readonly TimeSpan DefaultRetryAfter = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// However long an upstream asks to be left alone, it is asked again after this: one more 429 is not counted by anybody, and a header of a
+    /// day must not stop cold pulls for a day.
+    /// </summary>
+    private static readonly TimeSpan LongestThrottle = TimeSpan.FromMinutes(15);
+
     private readonly Lock gate = new();
+    private int running;
+    private int untold;
     private RateLimit? last;
     private DateTimeOffset lastAt;
     private DateTimeOffset throttledUntil;
@@ -45,9 +56,7 @@ internal sealed class RateBudget(TimeProvider time)
         {
             lock (gate)
             {
-                var now = time.GetUtcNow();
-                return throttledUntil > now
-                    || last is not null && now - lastAt < last.Window && last.Remaining <= last.Limit * BackgroundShare;
+                return IsLowNow();
             }
         }
     }
@@ -65,6 +74,32 @@ internal sealed class RateBudget(TimeProvider time)
         }
     }
 
+    /// <summary>Before a request that counts against the limit; <see cref="Spent"/> after it.</summary>
+    /// <returns>False where background work would spend what is kept for clients.</returns>
+    public bool TrySpend(bool isBackground)
+    {
+        lock (gate)
+        {
+            if (isBackground && IsLowNow())
+            {
+                return false;
+            }
+
+            running++;
+            return true;
+        }
+    }
+
+    /// <summary>The request has ended; where its answer said nothing of what is left, it is taken off what was said last.</summary>
+    public void Spent(bool isTold)
+    {
+        lock (gate)
+        {
+            running--;
+            untold = isTold ? 0 : untold + 1;
+        }
+    }
+
     public void Learn(UpstreamOutcome outcome, TimeSpan? retryAfter, RateLimit? limit)
     {
         lock (gate)
@@ -78,12 +113,20 @@ internal sealed class RateBudget(TimeProvider time)
 
             if (outcome == UpstreamOutcome.Throttled)
             {
-                throttledUntil = now + (retryAfter ?? DefaultRetryAfter);
+                var asked = retryAfter ?? DefaultRetryAfter;
+                throttledUntil = now + (asked < LongestThrottle ? asked : LongestThrottle);
             }
             else if (outcome == UpstreamOutcome.Found && limit is { Remaining: > 0 })
             {
                 throttledUntil = default;
             }
         }
+    }
+
+    private bool IsLowNow()
+    {
+        var now = time.GetUtcNow();
+        return throttledUntil > now
+            || last is not null && now - lastAt < last.Window && last.Remaining - running - untold <= last.Limit * BackgroundShare;
     }
 }

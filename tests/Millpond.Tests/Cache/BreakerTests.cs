@@ -42,6 +42,37 @@ public sealed class BreakerTests
         Assert.False(budget.IsLow);
     }
 
+    [Fact]
+    public void A_throttle_of_a_day_is_tried_again_after_a_quarter_of_an_hour()
+    {
+        var time = new FakeTimeProvider();
+        var budget = new RateBudget(time);
+        budget.Learn(UpstreamOutcome.Throttled, TimeSpan.FromDays(1), null);
+        Assert.Equal(TimeSpan.FromMinutes(15), budget.Throttled);
+    }
+
+    [Fact]
+    public void Pulls_that_are_on_their_way_or_were_not_told_of_count_before_a_header_says_so()
+    {
+        var time = new FakeTimeProvider();
+        var budget = new RateBudget(time);
+        budget.Learn(UpstreamOutcome.Found, null, new RateLimit(100, 28, TimeSpan.FromHours(6)));
+        Assert.True(budget.TrySpend(isBackground: true)); // 27 left
+        Assert.True(budget.TrySpend(isBackground: true)); // 26
+        Assert.True(budget.TrySpend(isBackground: true)); // 25
+        Assert.False(budget.TrySpend(isBackground: true));
+        Assert.True(budget.TrySpend(isBackground: false)); // a client's is never refused for it
+        budget.Spent(isTold: false);
+        Assert.True(budget.IsLow);
+        foreach (var _ in Enumerable.Range(0, 3))
+        {
+            budget.Learn(UpstreamOutcome.Found, null, new RateLimit(100, 90, TimeSpan.FromHours(6)));
+            budget.Spent(isTold: true);
+        }
+
+        Assert.False(budget.IsLow);
+    }
+
     [Theory]
     [InlineData(26, false)]
     [InlineData(25, true)]
