@@ -15,6 +15,12 @@ internal sealed record Bound(string Name, Work Work, string? Against, bool AtLea
         new("cold server CPU s/GB", Work.ColdCpu, null, AtLeast: false, 1.6),
         new("many cold clients: upstream bytes ÷ blob size", Work.ManyUpstream, null, AtLeast: false, 1.001),
         new("many cold clients: slowest first byte ÷ whole time", Work.ManyFirstByte, null, AtLeast: false, 0.05),
+        // The empty endpoint does not even read JSON, which is half of what a review costs.
+        new("review requests/s ÷ empty endpoint", Work.ReviewRate, Contender.Empty, AtLeast: true, 0.33),
+        new("review p99 ÷ empty endpoint", Work.ReviewTail, Contender.Empty, AtLeast: false, 4),
+        new("review of 1 MB requests/s ÷ empty endpoint", Work.LargeReviewRate, Contender.Empty, AtLeast: true, 0.33),
+        new("review of 1 MB p99 ÷ empty endpoint", Work.LargeReviewTail, Contender.Empty, AtLeast: false, 4),
+        new("wrong answers to 64 callers", Work.ReviewMistakes, null, AtLeast: false, 0),
     ];
 
     public string Sign => AtLeast ? "≥" : "≤";

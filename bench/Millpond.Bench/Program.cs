@@ -1,14 +1,39 @@
 using Millpond.Bench;
 
+if (args is [EmptyEndpoint.Flag, var port, var certificate])
+{
+    await EmptyEndpoint.RunAsync(int.Parse(port, null), certificate);
+    return;
+}
+
 var options = BenchOptions.Parse(args);
 var folder = Directory.CreateTempSubdirectory("millpond-bench-").FullName;
 using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(15), TimeProvider.System);
 try
 {
+    var report = new Report(options);
+    if (options.Wants("warm-manifest") || options.Wants("warm-blob") || options.Wants("cold") || options.Wants("many"))
+    {
+        await MeasurePullsAsync(report);
+    }
+
+    if (options.Wants("admit"))
+    {
+        await new Reviews(options, report).MeasureAsync(folder, limit.Token);
+    }
+
+    Console.WriteLine(report.ToMarkdown());
+}
+finally
+{
+    Directory.Delete(folder, recursive: true);
+}
+
+async Task MeasurePullsAsync(Report report)
+{
     var image = BenchImage.Write(Path.Join(folder, "image"), options);
     using var origin = await Origin.StartAsync(Path.Join(folder, "origin"), image, options);
     var contenders = Contender.All(options);
-    var report = new Report(options);
     if (options.Wants("warm-manifest") || options.Wants("warm-blob"))
     {
         await new Warm(options, image, origin, report).MeasureAsync(folder, contenders, limit.Token);
@@ -24,10 +49,4 @@ try
     {
         await cold.MeasureManyAsync(folder, contenders, limit.Token);
     }
-
-    Console.WriteLine(report.ToMarkdown());
-}
-finally
-{
-    Directory.Delete(folder, recursive: true);
 }

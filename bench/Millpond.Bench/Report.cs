@@ -15,6 +15,13 @@ internal enum Work
     ManyUpstream,
     ManyFirstByte,
     ManyTime,
+    ReviewRate,
+    ReviewTail,
+    ReviewCpu,
+    LargeReviewRate,
+    LargeReviewTail,
+    LargeReviewCpu,
+    ReviewMistakes,
 }
 
 /// <summary>Collects what was measured and prints it as Markdown: the medians, and the ratios beside their bounds.</summary>
@@ -23,7 +30,7 @@ internal sealed class Report(BenchOptions options)
     public const string Static = "nginx static";
     public const string Straight = "straight";
 
-    private static readonly string[] columns = [Contender.Millpond, Contender.DockerRegistry, Contender.Nginx, Static, Straight];
+    private static readonly string[] all = [Contender.Millpond, Contender.DockerRegistry, Contender.Nginx, Static, Straight, Contender.Empty];
 
     private readonly Dictionary<(Work Work, string Name), List<double>> values = [];
 
@@ -45,6 +52,7 @@ internal sealed class Report(BenchOptions options)
         text.AppendLine();
         text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessorCount} processors shared by servers, upstream and clients; loopback; blob {options.BlobSize >> 20} MiB, {options.ColdClients} clients at {options.SharedBlobSize >> 20} MiB; upstream {options.Pace / 1_000_000} MB/s per connection; medians of {options.Rounds} rounds; nobody writes access logs."));
         text.AppendLine();
+        var columns = all.Where(name => values.Keys.Any(key => key.Name == name)).ToList();
         text.AppendLine("| measured | " + string.Join(" | ", columns) + " |");
         text.AppendLine("|---|" + string.Concat(columns.Select(_ => "---|")));
         foreach (var work in Enum.GetValues<Work>().Where(work => columns.Any(name => values.ContainsKey((work, name)))))
@@ -79,6 +87,13 @@ internal sealed class Report(BenchOptions options)
         Work.ManyUpstream => "many cold clients, upstream bytes ÷ blob size",
         Work.ManyFirstByte => "the same, slowest first byte ÷ whole time",
         Work.ManyTime => "the same, whole time, s",
+        Work.ReviewRate => "reviews of pods over TLS, requests/s, 64 connections",
+        Work.ReviewTail => "the same, p99, ms",
+        Work.ReviewCpu => "the same, server CPU µs each",
+        Work.LargeReviewRate => "reviews of 1 MB over TLS, requests/s, 64 connections",
+        Work.LargeReviewTail => "the same, p99, ms",
+        Work.LargeReviewCpu => "the same, server CPU µs each",
+        Work.ReviewMistakes => "6,400 different reviews by 64 callers, wrong answers",
     };
 
     private static string Show(double? value) => value switch

@@ -14,7 +14,10 @@ internal static class ServeCommand
     /// <summary>Not on loopback: reviews are asked for by API servers, which are never here, and give nothing away.</summary>
     private const string AdmissionDefault = "https://0.0.0.0:8443";
 
-    /// <summary>Reading a cold file blocks a thread of the pool, which has as many as there are cores at first, and grows slowly.</summary>
+    /// <summary>
+    /// Reading a cold file blocks a thread of the pool, which has as many as there are cores at first, and grows slowly. A server for reviews
+    /// alone reads none, and more threads than cores would only wait for each other: measured, its p99 under load is several times lower without.
+    /// </summary>
     private const int MinimumThreads = 32;
 
     private static readonly Option<FileInfo?> Config = new("--config") { Description = "The configuration file (YAML).", HelpName = "FILE" };
@@ -61,8 +64,12 @@ internal static class ServeCommand
             return BadConfiguration;
         }
 
-        ThreadPool.GetMinThreads(out var workers, out var completions);
-        ThreadPool.SetMinThreads(Math.Max(workers, MinimumThreads), completions);
+        if (!configuration.Listen.IsEmpty || !configuration.Listeners.IsEmpty)
+        {
+            ThreadPool.GetMinThreads(out var workers, out var completions);
+            ThreadPool.SetMinThreads(Math.Max(workers, MinimumThreads), completions);
+        }
+
         try
         {
             await ServeAsync(configuration, cancellationToken);
