@@ -1,17 +1,14 @@
 using Millpond.Images;
 using Millpond.Server.Configuration;
-using Millpond.Server.Operations;
+using Millpond.Server.Rules;
 
 namespace Millpond.Cli;
 
 /// <summary>Rules with where they come from: the registry that they name, if any, and each rule with whether it is set up.</summary>
 internal sealed record RuleSource(string? Registry, IReadOnlyList<RewriteMapping> Mappings, string DefaultTiers)
 {
-    private const string All = "all";
-    private const string DefaultTier = "default";
-
     /// <summary>What is known by name; the default tier where nothing else is asked for.</summary>
-    public static RuleSource Presets { get; } = new(null, [.. Preset.All.Select(preset => Mapping(preset, enabled: true))], DefaultTier);
+    public static RuleSource Presets { get; } = new(null, [.. Preset.All.Select(preset => RewriteMappings.Of(preset, enabled: true))], TierNames.Default);
 
     /// <exception cref="CommandFailedException">The file has mistakes.</exception>
     public static RuleSource FromConfiguration(FileInfo file)
@@ -23,16 +20,9 @@ internal sealed record RuleSource(string? Registry, IReadOnlyList<RewriteMapping
         }
 
         return new RuleSource(
-            configuration.PublicUrl?.Authority,
-            [
-                .. configuration.Rules.Select(rule => new RewriteMapping(
-                    new NameMapping(rule.Prefix, rule.UpstreamName, rule.UpstreamRepositoryPrefix), RulesReport.Text(rule.Tier))
-                {
-                    Filter = new RepositoryFilter(rule.Allow, rule.Deny),
-                }),
-                .. configuration.DormantPresets.Select(preset => Mapping(preset, enabled: false)),
-            ],
-            All);
+            configuration.Admission.Registry?.ToString() ?? configuration.PublicUrl?.Authority,
+            [.. RewriteMappings.Of(configuration, [TierNames.All])],
+            TierNames.All);
     }
 
     /// <summary>The mappings with only those enabled that <c>--tiers</c> names.</summary>
@@ -42,7 +32,7 @@ internal sealed record RuleSource(string? Registry, IReadOnlyList<RewriteMapping
         var wanted = (tiers ?? DefaultTiers).Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         foreach (var word in wanted)
         {
-            if (word is not (All or DefaultTier or "opt-in") && Mappings.All(mapping => mapping.Names.Prefix != word))
+            if (word is not (TierNames.All or TierNames.Default or TierNames.OptIn) && Mappings.All(mapping => mapping.Names.Prefix != word))
             {
                 throw new CommandFailedException(
                     $"--tiers: '{word}' is none of default, opt-in, all, {string.Join(", ", Mappings.Select(mapping => mapping.Names.Prefix))}.");
@@ -51,10 +41,7 @@ internal sealed record RuleSource(string? Registry, IReadOnlyList<RewriteMapping
 
         return Mappings.Select(mapping => mapping with
         {
-            Enabled = mapping.Enabled && (wanted.Contains(All) || wanted.Contains(mapping.Tier) || wanted.Contains(mapping.Names.Prefix)),
+            Enabled = mapping.Enabled && (wanted.Contains(TierNames.All) || wanted.Contains(mapping.Tier) || wanted.Contains(mapping.Names.Prefix)),
         });
     }
-
-    private static RewriteMapping Mapping(Preset preset, bool enabled) =>
-        new(new NameMapping(preset.Prefix, preset.UpstreamName, null), RulesReport.Text(preset.Tier), enabled);
 }

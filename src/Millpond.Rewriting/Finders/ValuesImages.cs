@@ -38,7 +38,7 @@ internal sealed class ValuesImages(DocumentFinders finders, RegistryMeaning mean
             return Split(trail.At("name"), shared.Chart, component, lead, suffix);
         }
 
-        return ComposedHost(mapping, trail);
+        return ComposedHost(mapping, trail, suffix);
     }
 
     /// <summary>Whether the mapping has a repository and is an image by its key or by the keys beside it.</summary>
@@ -139,8 +139,9 @@ internal sealed class ValuesImages(DocumentFinders finders, RegistryMeaning mean
         return [registry, repository];
     }
 
-    // account, region and domain (VPC CNI): an EKS add-on, which no rule covers; the chart's template knows the rest of the name.
-    private ScalarNode[] ComposedHost(MappingNode mapping, Trail trail)
+    // account, region and domain (VPC CNI): the chart's template knows the rest of the name. What the rules say of the host is said of any
+    // repository there.
+    private ScalarNode[] ComposedHost(MappingNode mapping, Trail trail, string suffix)
     {
         if (Text(mapping, ["account"]) is { } account && Text(mapping, ["region"]) is { } region && Text(mapping, ["domain"]) is { } domain)
         {
@@ -149,9 +150,9 @@ internal sealed class ValuesImages(DocumentFinders finders, RegistryMeaning mean
             {
                 Kind = PlaceKind.Values,
                 Path = trail.ToString(),
-                Reference = $"{host}/*",
-                Name = $"{host}/*",
-                Obstacle = Obstacle.ComposedHost,
+                Reference = $"{host}/*{suffix}",
+                Name = $"{host}/any",
+                Obstacle = finders.Collector.Imposed ?? Obstacle.ComposedHost,
                 Offset = account.Layer.DocumentOffset(account.Start),
             });
         }

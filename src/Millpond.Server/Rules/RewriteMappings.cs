@@ -16,7 +16,9 @@ public static class RewriteMappings
         {
             Filter = new RepositoryFilter(rule.Allow, rule.Deny),
         }),
-        .. configuration.DormantPresets.Select(preset => new RewriteMapping(
-            new NameMapping(preset.Prefix, preset.UpstreamName, null), preset.Tier.Text(), Enabled: false)),
+        .. configuration.DormantPresets.Select(preset => Of(preset, enabled: false)),
     ];
+
+    public static RewriteMapping Of(Preset preset, bool enabled) =>
+        new(new NameMapping(preset.Prefix, preset.UpstreamName, null), preset.Tier.Text(), enabled);
 }

@@ -193,6 +193,18 @@ public sealed class RewriteCommandTests : IDisposable
     }
 
     [Theory]
+    [InlineData("publicUrl: http://cache.example.com\n", "cache.example.com")]
+    [InlineData("publicUrl: http://cache.example.com\nadmission: {registry: nodes.example.com/path}\n", "nodes.example.com/path")]
+    public async Task A_configuration_names_the_cache_as_reviews_of_pods_do(string registry, string expected)
+    {
+        var config = Write("millpond.yaml", registry + "rules:\n- {prefix: team, upstream: https://registry.example.com, deny: [secret/*]}\n");
+        var result = await RunAsync(
+            YamlEditTests.Pod("image: registry.example.com/a/b:1\n  - image: registry.example.com/secret/b\n  - image: nginx"), ["rewrite", "-", "--explain", "--config", config]);
+        Assert.Equal(YamlEditTests.Pod($"image: {expected}/team/a/b:1\n  - image: registry.example.com/secret/b\n  - image: nginx"), result.Output);
+        Assert.Equal(["rewritten", "not-allowed", "tier-off"], result.Messages.TrimEnd().Split('\n').Select(line => line.Split(": ")[2]));
+    }
+
+    [Theory]
     [InlineData("rewrite", "-")]
     [InlineData("rewrite", "--registry", "cache", "-")]
     [InlineData("rewrite", "--registry", "cache.example.com", "/no/such/file")]

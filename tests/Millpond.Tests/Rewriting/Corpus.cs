@@ -47,6 +47,15 @@ internal static class Corpus
         })];
     }
 
+    /// <summary>A reference without tag and digest.</summary>
+    public static string Name(string reference)
+    {
+        var at = reference.IndexOf('@', StringComparison.Ordinal);
+        var name = at < 0 ? reference : reference[..at];
+        var colon = name.LastIndexOf(':');
+        return colon > name.LastIndexOf('/') ? name[..colon] : name;
+    }
+
     public static (FileReport Report, byte[] Output) Rewrite(string file, byte[] content, ReferenceChanges? changes = null, int? longLength = null)
     {
         using var output = new MemoryStream();

@@ -83,6 +83,31 @@ public sealed class ValuesTests
         Assert.Equal(["shared-key", "placeholder"], report.References.Select(found => found.Reason));
     }
 
+    [Theory]
+    [InlineData("602401143452", "eks-managed-ecr")]
+    [InlineData("123456789012", "private-ecr")]
+    public void A_host_that_is_put_together_has_the_reason_of_its_registry(string account, string reason)
+    {
+        var text = $"image: {{tag: v1, domain: amazonaws.com, region: us-west-2, account: \"{account}\"}}\n";
+        var (report, output) = Corpus.Rewrite("values.yaml", text);
+        Assert.Equal(text, output);
+        var found = Assert.Single(report.References);
+        Assert.Equal(($"{account}.dkr.ecr.us-west-2.amazonaws.com/*:v1", reason), (found.Reference, found.Reason));
+    }
+
+    [Fact]
+    public void A_host_that_is_put_together_stays_where_a_rule_covers_it()
+    {
+        const string Text = "image: {tag: v1, domain: amazonaws.com, region: us-west-2, account: \"123456789012\"}\n";
+        var rules = new Millpond.Images.RewriteRules(
+            Millpond.Images.RegistryAddress.Parse("cache.example.com"),
+            [new(new("ecr", "123456789012.dkr.ecr.us-west-2.amazonaws.com", null), "by rule")]);
+        var changes = Millpond.Rewriting.Edits.ReferenceChanges.Rewriting(rules, Millpond.Images.RegistryAddress.Parse("cache.example.com"));
+        var (report, output) = Corpus.Rewrite("values.yaml", Text, changes);
+        Assert.Equal(Text, output);
+        Assert.Equal("composed-host", Assert.Single(report.References).Reason);
+    }
+
     [Fact]
     public void Values_are_known_by_their_form_where_the_name_says_nothing()
     {
