@@ -53,7 +53,7 @@ public sealed partial class CacheServices : IAsyncDisposable
 
         Observe(metrics);
         eviction.Enforce();
-        var completion = new CompletionWorker(queue, rules, manifests, fetch, blobs, known, memory, time, logs.CreateLogger<CompletionWorker>());
+        var completion = new CompletionWorker(queue, rules, manifests, fetch, blobs, known, memory, catalog, time, logs.CreateLogger<CompletionWorker>());
         store.Sweep(time.GetUtcNow() - configuration.Storage.PartialsFor);
         background = Task.WhenAll(
             InBackgroundAsync(completion.RunAsync), InBackgroundAsync(adoption.RunAsync),

@@ -10,7 +10,7 @@ namespace Millpond.Server.Cache;
 /// <summary>The queue of indexes whose other children are to be fetched, so that an outage does not strand the other architecture.</summary>
 internal sealed class CompletionQueue
 {
-    /// <summary>Indexes that wait; a full queue takes no more, and what it did not take is queued by its next pull from upstream.</summary>
+    /// <summary>Indexes that wait; a full queue takes no more, and what it did not take is queued by its next pull from upstream or the next start.</summary>
     private const int Capacity = 10_000;
 
     private readonly Channel<CompletionWork> queue = Channel.CreateBounded<CompletionWork>(Capacity);
@@ -18,11 +18,14 @@ internal sealed class CompletionQueue
 
     public ChannelReader<CompletionWork> Queue => queue.Reader;
 
+    /// <summary>Whether this is an index that the rule wants completed and that was not queued before.</summary>
+    public bool Takes(RuleMatch target, Digest index, ManifestDocument? document) =>
+        document is { Manifests.IsEmpty: false } && !target.Rule.CompleteIndexes.IsNone && !known.ContainsKey((target.Repository, index));
+
     /// <summary>Queues the children that the rule wants, once per index; again only when so many others came that it was forgotten.</summary>
     public void Enqueue(RuleMatch target, Digest index, ManifestDocument? document)
     {
-        var wanted = target.Rule.CompleteIndexes;
-        if (document is null || document.Manifests.IsEmpty || wanted.IsNone)
+        if (document is null || !Takes(target, index, document))
         {
             return;
         }
@@ -34,7 +37,7 @@ internal sealed class CompletionQueue
 
         if (known.TryAdd((target.Repository, index), true))
         {
-            Write(new CompletionWork(target, index, [.. document.Manifests.Where(child => IsWanted(wanted, child))], Attempt: 1));
+            Write(new CompletionWork(target, index, [.. document.Manifests.Where(child => IsWanted(target.Rule.CompleteIndexes, child))], Attempt: 1));
         }
     }
 

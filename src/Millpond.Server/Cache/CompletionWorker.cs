@@ -8,7 +8,7 @@ namespace Millpond.Server.Cache;
 /// <summary>Works off the queue of indexes: fetches each wanted child and its blobs, below every client in priority.</summary>
 internal sealed partial class CompletionWorker(
     CompletionQueue queue, PullThroughRules rules, ManifestPull manifests, ManifestFetch fetch, BlobPull blobs, KnownBlobs known, ManifestMemory memory,
-    TimeProvider time, ILogger<CompletionWorker> log)
+    CatalogDatabase catalog, TimeProvider time, ILogger<CompletionWorker> log)
 {
     /// <summary>Indexes worked on at once.</summary>
     private const int Workers = 2;
@@ -18,8 +18,32 @@ internal sealed partial class CompletionWorker(
     /// <summary>Between two attempts; an outage or a used-up rate limit takes its time.</summary>
     private static readonly TimeSpan BetweenAttempts = TimeSpan.FromMinutes(5);
 
-    public Task RunAsync(CancellationToken cancellationToken) =>
-        Task.WhenAll(Enumerable.Range(0, Workers).Select(_ => WorkAsync(cancellationToken)));
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        // Off the start of the server.
+        await Task.Yield();
+        await TakeUpAsync();
+        await Task.WhenAll(Enumerable.Range(0, Workers).Select(_ => WorkAsync(cancellationToken)));
+    }
+
+    /// <summary>What an earlier run did not come to.</summary>
+    private async Task TakeUpAsync()
+    {
+        foreach (var (repository, index) in catalog.ListIncomplete())
+        {
+            var resolution = rules.Resolve(repository, ns: null, hostName: null, listenerRule: null);
+            var document = memory.FindManifest(index) is { } content ? ManifestDocument.TryParse(content.Content, content.MediaType) : null;
+            if (resolution is { Verdict: RuleVerdict.Matched, Match: { } target } && queue.Takes(target, index, document))
+            {
+                queue.Enqueue(target, index, document);
+            }
+            else
+            {
+                // Its rule is gone, or wants no completion any more.
+                await EndAsync(repository, index);
+            }
+        }
+    }
 
     private async Task WorkAsync(CancellationToken cancellationToken)
     {
@@ -28,6 +52,7 @@ internal sealed partial class CompletionWorker(
             var failure = await TryCompleteAsync(work, cancellationToken);
             if (failure is null)
             {
+                await EndAsync(work.Target.Repository, work.Index);
                 Log.Completed(log, work.Target.Repository, work.Index, work.Children.Count);
             }
             else if (failure.Kind is PullFailureKind.Throttled or PullFailureKind.UpstreamUnreachable)
@@ -91,6 +116,18 @@ internal sealed partial class CompletionWorker(
         }
 
         return last;
+    }
+
+    private async Task EndAsync(RepositoryName repository, Digest index)
+    {
+        try
+        {
+            await catalog.SetCompleteAsync(repository, index);
+        }
+        catch (CatalogFullException)
+        {
+            // The next start looks at it once more and finds it complete.
+        }
     }
 
     private async Task TryLaterAsync(CompletionWork work, CancellationToken cancellationToken)

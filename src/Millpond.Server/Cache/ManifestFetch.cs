@@ -50,7 +50,8 @@ internal sealed partial class ManifestFetch(
         try
         {
             await catalog.PutManifestAsync(
-                target.Repository, target.Rule.Prefix, new ManifestRow(content.Digest, content.MediaType, content.Content), document, tag, TagOrigin.Pulled, now);
+                target.Repository, target.Rule.Prefix, new ManifestRow(content.Digest, content.MediaType, content.Content), document, tag, TagOrigin.Pulled, now,
+                isIncomplete: completion.Takes(target, content.Digest, document));
         }
         catch (CatalogFullException full)
         {

@@ -169,8 +169,10 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
     /// and the tag where one is given. Durable where it was pushed.
     /// </summary>
     /// <param name="rule">The prefix of the rule it was pulled by; null where it was pushed.</param>
+    /// <param name="isIncomplete">Whether it is an index whose other children are to be fetched; <see cref="SetCompleteAsync"/> ends that.</param>
     public Task PutManifestAsync(
-        RepositoryName repository, string? rule, ManifestRow manifest, ManifestDocument? document, string? tag, TagOrigin origin, DateTimeOffset now) =>
+        RepositoryName repository, string? rule, ManifestRow manifest, ManifestDocument? document, string? tag, TagOrigin origin, DateTimeOffset now,
+        bool isIncomplete = false) =>
         writer.WriteAsync(
             connection =>
             {
@@ -178,6 +180,11 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
                 CatalogWrites.PutManifest(connection, manifest, document, now);
                 CatalogWrites.PutLink(connection, repository, manifest.Digest);
                 CatalogWrites.PutChildLinks(connection, repository, manifest.Digest);
+                if (isIncomplete)
+                {
+                    CatalogWrites.PutIncomplete(connection, repository, manifest.Digest);
+                }
+
                 if (tag is not null)
                 {
                     CatalogWrites.PutTag(connection, repository, tag, manifest.Digest, origin, now);
@@ -185,6 +192,15 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
                 }
             },
             durable: origin == TagOrigin.Pushed);
+
+    /// <summary>Indexes whose other children are still to be fetched.</summary>
+    public IReadOnlyList<(RepositoryName Repository, Digest Index)> ListIncomplete() => reads.Read(connection =>
+        connection.Connection.Query<(string Repository, string Digest)>("SELECT repository, digest FROM incomplete ORDER BY repository, digest")
+        .Select(row => (RepositoryName.Parse(row.Repository), Digest.Parse(row.Digest))).ToArray());
+
+    /// <summary>Nothing of the index is to be fetched any more.</summary>
+    public Task SetCompleteAsync(RepositoryName repository, Digest index) =>
+        writer.WriteAsync(connection => CatalogWrites.RemoveIncomplete(connection, repository, index));
 
     /// <summary>The digest is proved to belong to the repository.</summary>
     public Task LinkAsync(RepositoryName repository, string? rule, Digest digest) => writer.WriteAsync(connection =>

@@ -19,6 +19,14 @@ internal static class CatalogWrites
         "INSERT INTO links (repository, digest) VALUES (@repository, @digest) ON CONFLICT DO NOTHING",
         new { repository = repository.ToString(), digest = digest.ToString() });
 
+    public static void PutIncomplete(DbConnection connection, RepositoryName repository, Digest index) => connection.Execute(
+        "INSERT INTO incomplete (repository, digest) VALUES (@repository, @digest) ON CONFLICT DO NOTHING",
+        new { repository = repository.ToString(), digest = index.ToString() });
+
+    public static void RemoveIncomplete(DbConnection connection, RepositoryName repository, Digest index) => connection.Execute(
+        "DELETE FROM incomplete WHERE repository = @repository AND digest = @digest",
+        new { repository = repository.ToString(), digest = index.ToString() });
+
     /// <summary>Links <see cref="ManifestDocument.LinkedChildren"/> of a stored manifest.</summary>
     public static void PutChildLinks(DbConnection connection, RepositoryName repository, Digest manifest) => connection.Execute(
         """

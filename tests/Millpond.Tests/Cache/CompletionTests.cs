@@ -80,6 +80,42 @@ public sealed class CompletionTests
         await host.PullAsync("up/team/app", index, "1");
     }
 
+    [Fact]
+    public async Task What_a_stop_left_incomplete_is_completed_after_the_next_start()
+    {
+        var time = new FakeTimeProvider();
+        var index = TestImages.TwoPlatforms(seed: 121);
+        await using var upstream = await FakeUpstream.StartAsync();
+        upstream.Add("team/app", index, "1");
+        await using var host = await MillpondHost.StartAsync(
+            [MillpondHost.Rule("up", upstream) with { CompleteIndexes = IndexCompletion.Everything }], new MillpondHostOptions { Time = time });
+        upstream.Arm(UpstreamFault.ServerError, times: int.MaxValue, kind: RequestKind.Blob);
+        await host.PullManifestAsync("up/team/app", "1");
+        await AdvanceUntilAsync(time, host.Log.WhenLineAsync("Completion of index"));
+        upstream.DisarmAll();
+        await host.RestartAsync();
+        await AdvanceUntilAsync(time, host.Log.WhenLineAsync("Completed index"));
+        upstream.GoDown();
+        await host.PullAsync("up/team/app", index, "1");
+    }
+
+    [Fact]
+    public async Task What_is_complete_costs_the_next_start_nothing()
+    {
+        var index = TestImages.TwoPlatforms(seed: 122);
+        await using var upstream = await FakeUpstream.StartAsync();
+        upstream.Add("team/app", index, "1");
+        await using var host = await MillpondHost.StartAsync([MillpondHost.Rule("up", upstream) with { CompleteIndexes = IndexCompletion.Everything }]);
+        await host.PullManifestAsync("up/team/app", "1");
+        await host.Log.WhenLineAsync("Completed index");
+        await host.RestartAsync();
+        upstream.ClearRequests();
+        upstream.Add("team/other", TestImages.TwoPlatforms(seed: 123), "1");
+        await host.PullManifestAsync("up/team/other", "1");
+        await host.Log.WhenLineAsync("of up/team/other");
+        Assert.DoesNotContain(upstream.Requests(), request => request.Url.Contains("team/app", StringComparison.Ordinal));
+    }
+
     private static Digest Numbered(int number) => Digest.Sha256(BitConverter.GetBytes(number));
 
     /// <summary>Moves the clock until the work is done: nothing says when a wait has begun.</summary>

@@ -134,13 +134,30 @@ public sealed class CatalogRecoveryTests : IDisposable
     {
         await OpenCopy().DisposeAsync();
         Change("DELETE FROM schema_versions");
-        foreach (var table in new[] { "repositories", "manifests", "manifest_bytes", "children", "links", "tags", "blobs", "totals", "lists" })
+        foreach (var table in new[] { "repositories", "manifests", "manifest_bytes", "children", "links", "tags", "blobs", "totals", "lists", "incomplete" })
         {
             Change($"DROP TABLE {table}");
         }
 
         await using var copy = OpenCopy();
         Assert.True(copy.Answers(out _));
+    }
+
+    [Fact]
+    public async Task A_catalog_of_the_first_schema_keeps_what_it_has()
+    {
+        var name = Repository("quay/a");
+        var digest = DigestOf("blob");
+        await using (var first = OpenCopy())
+        {
+            await first.LinkAsync(name, "quay", digest);
+        }
+
+        Change("DROP TABLE incomplete");
+        Change("DELETE FROM schema_versions WHERE version > 1");
+        await using var copy = OpenCopy();
+        Assert.True(copy.IsLinked(name, digest));
+        Assert.Empty(copy.ListIncomplete());
     }
 
     public void Dispose() => folder.Delete(recursive: true);
