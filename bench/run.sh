@@ -1,5 +1,5 @@
 #!/bin/bash
-# run.sh [--quick] [--rounds N] [--only warm-manifest,warm-blob,cold,many,admit]: Millpond beside docker-registry and nginx (for reviews,
+# run.sh [--quick] [--rounds N] [--only warm-manifest,warm-blob,cold,many,outage,admit]: Millpond beside docker-registry and nginx (for reviews,
 # beside an endpoint that reads and allows), on this machine, in one run, over loopback. Prints the table on standard output (as RESULTS.md holds it), progress on standard error. Needs 6 GB below /tmp,
 # and root (it installs what is missing, by tests/tools/install-clients.sh).
 set -euo pipefail

@@ -30,7 +30,7 @@ internal sealed record BenchOptions
 
     public bool Wants(string measurement) => Only.Count == 0 || Only.Contains(measurement);
 
-    /// <summary><c>--millpond FILE [--quick] [--rounds N] [--only warm-manifest,warm-blob,cold,many,admit]</c>.</summary>
+    /// <summary><c>--millpond FILE [--quick] [--rounds N] [--only warm-manifest,warm-blob,cold,many,outage,admit]</c>.</summary>
     public static BenchOptions Parse(IReadOnlyList<string> arguments)
     {
         var options = new BenchOptions { Millpond = "" };

@@ -15,6 +15,8 @@ internal sealed record Bound(string Name, Work Work, string? Against, bool AtLea
         new("cold server CPU s/GB", Work.ColdCpu, null, AtLeast: false, 1.6),
         new("many cold clients: upstream bytes ÷ blob size", Work.ManyUpstream, null, AtLeast: false, 1.001),
         new("many cold clients: slowest first byte ÷ whole time", Work.ManyFirstByte, null, AtLeast: false, 0.05),
+        new("warm p99 with a black-holed upstream ÷ before", Work.OutageTailRatio, null, AtLeast: false, 1.2),
+        new("first answer of a tag that is due, black-holed, s", Work.OutageFirst, null, AtLeast: false, 5.5),
         // The empty endpoint does not even read JSON, which is half of what a review costs.
         new("review requests/s ÷ empty endpoint", Work.ReviewRate, Contender.Empty, AtLeast: true, 0.33),
         new("review p99 ÷ empty endpoint", Work.ReviewTail, Contender.Empty, AtLeast: false, 4),

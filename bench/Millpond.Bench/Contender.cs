@@ -16,12 +16,13 @@ internal sealed record Contender(string Name, string Repository, Func<string, Ur
 
     public static IReadOnlyList<Contender> All(BenchOptions options) =>
     [
-        new(Millpond, $"bench/{BenchImage.Repository}", (folder, upstream) => StartMillpondAsync(options.Millpond, folder, upstream)),
+        new(Millpond, $"bench/{BenchImage.Repository}", (folder, upstream) => StartMillpondAsync(options.Millpond, folder, upstream, "24h")),
         new(DockerRegistry, BenchImage.Repository, StartDockerRegistryAsync),
         new(Nginx, BenchImage.Repository, StartNginxAsync),
     ];
 
-    private static Task<ServerProcess> StartMillpondAsync(string program, string folder, Uri upstream)
+    /// <param name="revalidateAfter">How long a tag is fresh.</param>
+    public static Task<ServerProcess> StartMillpondAsync(string program, string folder, Uri upstream, string revalidateAfter)
     {
         var port = ServerProcess.FreePort();
         var configuration = Path.Join(folder, "millpond.yaml");
@@ -31,7 +32,7 @@ internal sealed record Contender(string Name, string Repository, Func<string, Ur
             data: {{folder}}/data
             presets: []
             rules:
-              - {prefix: bench, upstream: "{{upstream.GetLeftPart(UriPartial.Authority)}}", proxy: none}
+              - {prefix: bench, upstream: "{{upstream.GetLeftPart(UriPartial.Authority)}}", proxy: none, revalidateAfter: {{revalidateAfter}}}
             log: {level: warning, access: false}
             """);
         return ServerProcess.StartAsync(port, Path.Join(folder, "log"), program, "serve", "--config", configuration);

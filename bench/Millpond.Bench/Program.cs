@@ -12,7 +12,7 @@ using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(15), TimeProv
 try
 {
     var report = new Report(options);
-    if (options.Wants("warm-manifest") || options.Wants("warm-blob") || options.Wants("cold") || options.Wants("many"))
+    if (options.Wants("warm-manifest") || options.Wants("warm-blob") || options.Wants("cold") || options.Wants("many") || options.Wants("outage"))
     {
         await MeasurePullsAsync(report);
     }
@@ -48,5 +48,10 @@ async Task MeasurePullsAsync(Report report)
     if (options.Wants("many"))
     {
         await cold.MeasureManyAsync(folder, contenders, limit.Token);
+    }
+
+    if (options.Wants("outage"))
+    {
+        await new Outage(options, image, report).MeasureAsync(folder, contenders[0], limit.Token);
     }
 }

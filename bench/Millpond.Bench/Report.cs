@@ -15,6 +15,10 @@ internal enum Work
     ManyUpstream,
     ManyFirstByte,
     ManyTime,
+    WarmTail,
+    OutageFirst,
+    OutageTail,
+    OutageTailRatio,
     ReviewRate,
     ReviewTail,
     ReviewCpu,
@@ -43,6 +47,15 @@ internal sealed class Report(BenchOptions options)
 
         list.Add(value);
         Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{work,-18} {name,-18} {value:0.####}"));
+    }
+
+    /// <summary>The quotient of each round, where rounds differ more than what is compared in one.</summary>
+    public void Divide(Work quotient, Work work, Work by, string name)
+    {
+        foreach (var (value, other) in values[(work, name)].Zip(values[(by, name)]))
+        {
+            Add(quotient, name, value / other);
+        }
     }
 
     public string ToMarkdown()
@@ -87,6 +100,10 @@ internal sealed class Report(BenchOptions options)
         Work.ManyUpstream => "many cold clients, upstream bytes ÷ blob size",
         Work.ManyFirstByte => "the same, slowest first byte ÷ whole time",
         Work.ManyTime => "the same, whole time, s",
+        Work.WarmTail => "warm manifest by a tag that is due every second, p99, ms",
+        Work.OutageFirst => "the same, upstream black-holed: first answer, s",
+        Work.OutageTail => "the same, p99 after it, ms",
+        Work.OutageTailRatio => "the same ÷ the p99 before, round by round",
         Work.ReviewRate => "reviews of pods over TLS, requests/s, 64 connections",
         Work.ReviewTail => "the same, p99, ms",
         Work.ReviewCpu => "the same, server CPU µs each",

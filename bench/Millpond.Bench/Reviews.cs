@@ -1,15 +1,13 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Net.Http.Headers;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json.Nodes;
-using System.Text.RegularExpressions;
 
 namespace Millpond.Bench;
 
 /// <summary>Reviews of pods over TLS, beside an endpoint that only reads and allows; and whether every caller gets its own answer.</summary>
-internal sealed partial class Reviews(BenchOptions options, Report report)
+internal sealed class Reviews(BenchOptions options, Report report)
 {
     private const int Connections = 64;
     private const int Distinct = 64;
@@ -19,7 +17,7 @@ internal sealed partial class Reviews(BenchOptions options, Report report)
     /// <summary>Until the JIT has done its last tier of what matters, on a machine that is busy with nothing else.</summary>
     private const int WarmUpSeconds = 10;
 
-    /// <summary>Sends its files in turn; wrk's own words for a percentile are rounded.</summary>
+    /// <summary>Sends its files in turn.</summary>
     private const string Script = """
         local requests, at = {}, 0
         function init(names)
@@ -33,10 +31,8 @@ internal sealed partial class Reviews(BenchOptions options, Report report)
           at = at % #requests + 1
           return requests[at]
         end
-        function done(summary, latency)
-          io.write(string.format("p99 %d us\n", latency:percentile(99)))
-        end
-        """;
+
+        """ + Wrk.Done;
 
     public async Task MeasureAsync(string folder, CancellationToken cancellationToken)
     {
@@ -107,21 +103,8 @@ internal sealed partial class Reviews(BenchOptions options, Report report)
         report.Add(works.Cpu, name, (server.CpuSeconds - before) / (rate * options.ManifestSeconds) * 1e6);
     }
 
-    private static async Task<(double Rate, TimeSpan Tail)> LoadAsync(
-        ServerProcess server, string script, IReadOnlyList<string> bodies, int seconds, CancellationToken cancellationToken)
-    {
-        string[] arguments = ["-t1", $"-c{Connections}", $"-d{seconds}s", "-s", script, $"https://{server.Address.Authority}", "--", .. bodies];
-        using var wrk = Process.Start(new ProcessStartInfo("wrk", arguments) { RedirectStandardOutput = true })!;
-        var output = await wrk.StandardOutput.ReadToEndAsync(cancellationToken);
-        await wrk.WaitForExitAsync(cancellationToken);
-        var (rate, tail) = (Rate().Match(output), Tail().Match(output));
-        if (!rate.Success || !tail.Success || output.Contains("Non-2xx", StringComparison.Ordinal) || output.Contains("Socket errors", StringComparison.Ordinal))
-        {
-            throw new InvalidOperationException($"wrk {server.Address} failed:\n{output}");
-        }
-
-        return (double.Parse(rate.Groups[1].Value, CultureInfo.InvariantCulture), TimeSpan.FromMicroseconds(double.Parse(tail.Groups[1].Value, CultureInfo.InvariantCulture)));
-    }
+    private static Task<Load> LoadAsync(ServerProcess server, string script, IReadOnlyList<string> bodies, int seconds, CancellationToken cancellationToken) =>
+        Wrk.RunAsync(Connections, seconds, script, [$"https://{server.Address.Authority}", "--", .. bodies], cancellationToken);
 
     /// <summary>As many callers at once, each with questions of its own, each answer held against its question.</summary>
     private static async Task<double> CountMistakesAsync(ServerProcess server, string authority, CancellationToken cancellationToken)
@@ -167,10 +150,4 @@ internal sealed partial class Reviews(BenchOptions options, Report report)
         return (string?)response["uid"] == review.Uid && (bool)response["allowed"]!
             && images.Count == expected.Count && expected.TrueForAll(one => images.GetValueOrDefault(one.Path) == one.image);
     }
-
-    [GeneratedRegex(@"Requests/sec:\s+([0-9.]+)")]
-    private static partial Regex Rate();
-
-    [GeneratedRegex("p99 ([0-9]+) us")]
-    private static partial Regex Tail();
 }

@@ -19,6 +19,9 @@ internal sealed class ServerProcess : IDisposable
 
     public Uri Address { get; }
 
+    /// <summary>It and its children.</summary>
+    public IReadOnlyList<int> Processes => [.. Tree(process.Id)];
+
     /// <summary>Seconds of user and system time, all processes and threads of it.</summary>
     public double CpuSeconds => Tree(process.Id).Sum(CpuOf);
 

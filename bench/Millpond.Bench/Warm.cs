@@ -1,11 +1,7 @@
-using System.Diagnostics;
-using System.Globalization;
-using System.Text.RegularExpressions;
-
 namespace Millpond.Bench;
 
 /// <summary>What is cached already: requests per second of a manifest, CPU of a blob.</summary>
-internal sealed partial class Warm(BenchOptions options, BenchImage image, Origin origin, Report report)
+internal sealed class Warm(BenchOptions options, BenchImage image, Origin origin, Report report)
 {
     private const int ManifestConnections = 32;
     private const int BlobConnections = 8;
@@ -33,7 +29,7 @@ internal sealed partial class Warm(BenchOptions options, BenchImage image, Origi
             {
                 foreach (var (contender, server) in servers)
                 {
-                    await MeasureAsync(contender, server, cancellationToken);
+                    await MeasureAsync(folder, contender, server, cancellationToken);
                 }
             }
         }
@@ -43,12 +39,12 @@ internal sealed partial class Warm(BenchOptions options, BenchImage image, Origi
         }
     }
 
-    private async Task MeasureAsync(Contender contender, ServerProcess server, CancellationToken cancellationToken)
+    private async Task MeasureAsync(string folder, Contender contender, ServerProcess server, CancellationToken cancellationToken)
     {
         if (options.Wants("warm-manifest"))
         {
             var before = server.CpuSeconds;
-            var rate = await RequestsPerSecondAsync(new Uri(server.Address, contender.ManifestPath), cancellationToken);
+            var (rate, _) = await LoadManifestAsync(folder, new Uri(server.Address, contender.ManifestPath), options.ManifestSeconds, cancellationToken);
             report.Add(Work.WarmManifestRate, contender.Name, rate);
             report.Add(Work.WarmManifestCpu, contender.Name, (server.CpuSeconds - before) / (rate * options.ManifestSeconds) * 1e6);
         }
@@ -66,21 +62,11 @@ internal sealed partial class Warm(BenchOptions options, BenchImage image, Origi
         }
     }
 
-    private async Task<double> RequestsPerSecondAsync(Uri address, CancellationToken cancellationToken)
+    /// <summary>The manifest by its tag, as fast as it comes.</summary>
+    internal static async Task<Load> LoadManifestAsync(string folder, Uri address, int seconds, CancellationToken cancellationToken)
     {
-        string[] arguments = ["-t1", $"-c{ManifestConnections}", $"-d{options.ManifestSeconds}s", "-H", $"Accept: {BenchImage.ManifestType}", address.AbsoluteUri];
-        using var wrk = Process.Start(new ProcessStartInfo("wrk", arguments) { RedirectStandardOutput = true })!;
-        var output = await wrk.StandardOutput.ReadToEndAsync(cancellationToken);
-        await wrk.WaitForExitAsync(cancellationToken);
-        var rate = Rate().Match(output);
-        if (!rate.Success || output.Contains("Non-2xx", StringComparison.Ordinal))
-        {
-            throw new InvalidOperationException($"wrk {address} failed:\n{output}");
-        }
-
-        return double.Parse(rate.Groups[1].Value, CultureInfo.InvariantCulture);
+        var script = Path.Join(folder, "manifest.lua");
+        await File.WriteAllTextAsync(script, Wrk.Done, cancellationToken);
+        return await Wrk.RunAsync(ManifestConnections, seconds, script, ["-H", $"Accept: {BenchImage.ManifestType}", address.AbsoluteUri], cancellationToken);
     }
-
-    [GeneratedRegex(@"Requests/sec:\s+([0-9.]+)")]
-    private static partial Regex Rate();
 }
