@@ -20,9 +20,10 @@ internal static class CacheProbe
     ];
 
     /// <summary>The report with whether each covered image is cached; unknown where the server does not say.</summary>
-    public static async Task<CoverageReport> AskAsync(CoverageReport report, RegistryAddress registry, Uri server, CancellationToken cancellationToken)
+    /// <exception cref="CommandFailedException">The server asks for a login.</exception>
+    public static async Task<CoverageReport> AskAsync(CoverageReport report, RegistryAddress registry, ServerAccess server, CancellationToken cancellationToken)
     {
-        using var handler = new SocketsHttpHandler();
+        using var handler = server.CreateHandler();
         using var client = new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(10) };
         var answers = new ConcurrentDictionary<string, bool?>(StringComparer.Ordinal);
         var limits = new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken };
@@ -36,7 +37,7 @@ internal static class CacheProbe
         };
     }
 
-    private static async Task<bool?> AskAsync(HttpClient client, string text, RegistryAddress registry, Uri server, CancellationToken cancellationToken)
+    private static async Task<bool?> AskAsync(HttpClient client, string text, RegistryAddress registry, ServerAccess server, CancellationToken cancellationToken)
     {
         if (!ImageReference.TryParse(text, out var reference) || !registry.TryGetRepository(reference, out var repository))
         {
@@ -44,7 +45,7 @@ internal static class CacheProbe
         }
 
         var name = reference.Digest?.ToString() ?? reference.Tag ?? "latest";
-        using var request = new HttpRequestMessage(HttpMethod.Head, new Uri(server, $"/v2/{repository}/manifests/{name}"));
+        using var request = new HttpRequestMessage(HttpMethod.Head, new Uri(server.Url, $"/v2/{repository}/manifests/{name}"));
         request.Headers.CacheControl = new() { OnlyIfCached = true };
         request.Headers.Accept.ParseAdd(string.Join(", ", ManifestTypes));
         try
@@ -52,6 +53,7 @@ internal static class CacheProbe
             using var response = await client.SendAsync(request, cancellationToken);
             return response.StatusCode switch
             {
+                HttpStatusCode.Unauthorized => throw new CommandFailedException($"{server.Url} asks for a login: {server.LoginRemedy}"),
                 HttpStatusCode.OK => true,
                 HttpStatusCode.GatewayTimeout or HttpStatusCode.NotFound => false,
                 _ => null,

@@ -27,16 +27,25 @@ internal sealed class RuleOptions
 
     private readonly Option<FileInfo[]> places = new("--places") { Description = "More tables of places. Repeatable.", HelpName = "FILE" };
 
-    /// <exception cref="CommandFailedException">It is no URL of a server.</exception>
-    public Uri? Server(ParseResult arguments)
+    private readonly Option<FileInfo?> ca = new("--ca") { Description = "Whom to believe about the server's certificate: a PEM file.", HelpName = "FILE" };
+
+    private readonly Option<FileInfo?> authFile = new("--auth-file")
     {
+        Description = "Where the login is for a server that asks for one: a file as docker login writes it [default: docker's own].",
+        HelpName = "FILE",
+    };
+
+    /// <exception cref="CommandFailedException">It is no URL of a server, or what goes with it cannot be used.</exception>
+    public ServerAccess? Server(ParseResult arguments)
+    {
+        var (authorities, logins) = (arguments.GetValue(ca), arguments.GetValue(authFile));
         if (arguments.GetValue(server) is not { } text)
         {
-            return null;
+            return authorities is null && logins is null ? null : throw new CommandFailedException("--ca and --auth-file are about a server; name it with --server URL.");
         }
 
         return Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
-            ? url
+            ? ServerAccess.Of(url, authorities, logins)
             : throw new CommandFailedException($"--server: '{text}' is no server's URL; write http:// or https://, host and port.");
     }
 
@@ -44,7 +53,7 @@ internal sealed class RuleOptions
     /// <param name="withConfiguration">Whether the rules may come from a file; a verb that needs a running server asks that one.</param>
     public void AddTo(Command command, bool withConfiguration = true)
     {
-        Option[] sources = withConfiguration ? [config, server] : [server];
+        Option[] sources = withConfiguration ? [config, server, ca, authFile] : [server, ca, authFile];
         foreach (var option in (Option[])[registry, .. sources, tiers, oldRegistry, keepEcr, places])
         {
             command.Options.Add(option);
@@ -62,7 +71,7 @@ internal sealed class RuleOptions
         {
             (not null, not null) => throw new CommandFailedException("--config and --server both give the rules; name one of them."),
             ({ } file, null) => RuleSource.FromConfiguration(file),
-            (null, { } url) => await ServerRules.ReadAsync(url, cancellationToken),
+            (null, { } running) => await ServerRules.ReadAsync(running, cancellationToken),
             (null, null) => RuleSource.Presets,
         };
         var host = arguments.GetValue(registry) ?? source.Registry ?? registryDefault

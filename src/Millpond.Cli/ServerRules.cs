@@ -9,18 +9,22 @@ internal static class ServerRules
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     /// <exception cref="CommandFailedException">The server does not answer, or not with rules.</exception>
-    public static async Task<RuleSource> ReadAsync(Uri server, CancellationToken cancellationToken)
+    public static async Task<RuleSource> ReadAsync(ServerAccess server, CancellationToken cancellationToken)
     {
-        var url = new Uri(server, "/-/rules");
+        var url = new Uri(server.Url, "/-/rules");
         try
         {
-            using var handler = new SocketsHttpHandler();
+            using var handler = server.CreateHandler();
             using var client = new HttpClient(handler) { Timeout = Patience };
             await using var body = await client.GetStreamAsync(url, cancellationToken);
             using var json = await JsonDocument.ParseAsync(body, cancellationToken: cancellationToken);
-            return Read(json.RootElement, server);
+            return Read(json.RootElement, server.Url);
         }
-        catch (Exception e) when (e is HttpRequestException or JsonException or KeyNotFoundException or InvalidOperationException)
+        catch (HttpRequestException e)
+        {
+            throw new CommandFailedException($"{url} did not give the rules: {server.Describe(e)}", e);
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
         {
             throw new CommandFailedException($"{url} did not give the rules: {e.Message}", e);
         }

@@ -32,7 +32,7 @@ internal static class WarmCommand
         var set = await rules.ReadAsync(arguments, null, cancellationToken);
         var sources = new ImageSources(new FileRewriter(rules.Tables(arguments), set.Rewriting()), streams);
         var plan = WarmPlan.Make(options.Named(arguments, sources), set);
-        using var journal = settings.State is null ? null : WarmJournal.Open(settings.State, server, settings.Platforms);
+        using var journal = settings.State is null ? null : WarmJournal.Open(settings.State, server.Url, settings.Platforms);
         using var cache = new CacheClient(server, settings, time);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);

@@ -1,6 +1,5 @@
 using k8s;
 using k8s.Exceptions;
-using k8s.KubeConfigModels;
 
 namespace Millpond.Cli.Cluster;
 
@@ -23,20 +22,19 @@ internal sealed class ClusterConnection : IDisposable
     /// <exception cref="CommandFailedException">There is no kubeconfig, or it cannot be used.</exception>
     public static ClusterConnection Open(ClusterSelection selection, TimeProvider time)
     {
-        var files = Kubeconfigs(selection).Where(file => file.Exists).ToArray();
+        var files = Kubeconfigs.Of(selection);
         try
         {
-            if (files.Length > 0)
+            if (Kubeconfigs.Read(files) is { } kubeconfig)
             {
-                return new ClusterConnection(KubernetesClientConfiguration.BuildConfigFromConfigObject(Merge(files), selection.Context), time);
+                return new ClusterConnection(KubernetesClientConfiguration.BuildConfigFromConfigObject(kubeconfig, selection.Context), time);
             }
 
             return KubernetesClientConfiguration.IsInCluster() && selection is { Kubeconfig: null, Context: null }
                 ? new ClusterConnection(KubernetesClientConfiguration.InClusterConfig(), time)
-                : throw new CommandFailedException(
-                    selection.Kubeconfig is { } named ? $"--kubeconfig {named}: there is no such file." : "There is no kubeconfig; name one with --kubeconfig FILE, or set KUBECONFIG.");
+                : throw new CommandFailedException(Kubeconfigs.WhyNone(selection, files));
         }
-        catch (Exception e) when (e is KubeConfigException or KubernetesClientException or YamlDotNet.Core.YamlException or FormatException or IOException)
+        catch (Exception e) when (e is KubeConfigException or KubernetesClientException or FormatException or IOException)
         {
             throw new CommandFailedException($"The kubeconfig cannot be used: {e.Message}", e);
         }
@@ -69,32 +67,4 @@ internal sealed class ClusterConnection : IDisposable
     }
 
     public void Dispose() => client.Dispose();
-
-    /// <summary>Several files count as one, as for kubectl: what an earlier one says wins.</summary>
-    private static K8SConfiguration Merge(FileInfo[] files)
-    {
-        var whole = KubernetesClientConfiguration.LoadKubeConfig(files[0]);
-        foreach (var more in files.Skip(1).Select(file => KubernetesClientConfiguration.LoadKubeConfig(file)))
-        {
-            whole.CurrentContext ??= more.CurrentContext;
-            whole.Contexts = [.. whole.Contexts ?? [], .. more.Contexts ?? []];
-            whole.Clusters = [.. whole.Clusters ?? [], .. more.Clusters ?? []];
-            whole.Users = [.. whole.Users ?? [], .. more.Users ?? []];
-        }
-
-        return whole;
-    }
-
-    private static IEnumerable<FileInfo> Kubeconfigs(ClusterSelection selection)
-    {
-        if (selection.Kubeconfig is { } named)
-        {
-            return [named];
-        }
-
-        var variable = Environment.GetEnvironmentVariable("KUBECONFIG");
-        return string.IsNullOrEmpty(variable)
-            ? [new FileInfo(KubernetesClientConfiguration.KubeConfigDefaultLocation)]
-            : variable.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries).Select(path => new FileInfo(path));
-    }
 }

@@ -27,7 +27,7 @@ internal sealed class ClusterOptions
             (arguments.GetValue(context), arguments.GetValue(kubeconfig), arguments.GetValue(@namespace), arguments.GetValue(customResources));
         if (arguments.GetValue(cluster))
         {
-            return new ClusterSelection(name, file, only, custom);
+            return new ClusterSelection(name, file, only, custom) { KubeconfigVariable = Environment.GetEnvironmentVariable("KUBECONFIG") };
         }
 
         return name is null && file is null && only is null && !custom
@@ -39,4 +39,8 @@ internal sealed class ClusterOptions
 /// <param name="Context">The kubeconfig's current one where null.</param>
 /// <param name="Kubeconfig">As kubectl finds it where null.</param>
 /// <param name="Namespace">All where null.</param>
-internal sealed record ClusterSelection(string? Context, FileInfo? Kubeconfig, string? Namespace, bool CustomResources);
+internal sealed record ClusterSelection(string? Context, FileInfo? Kubeconfig, string? Namespace, bool CustomResources)
+{
+    /// <summary>What the environment says of kubeconfigs: files, with colons between.</summary>
+    public string? KubeconfigVariable { get; init; }
+}

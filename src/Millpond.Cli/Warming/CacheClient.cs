@@ -29,14 +29,15 @@ internal sealed class CacheClient : IDisposable
     private readonly HttpClient client;
     private readonly SemaphoreSlim slots;
     private readonly UpstreamPatience patience;
-    private readonly Uri server;
+    private readonly ServerAccess server;
     private readonly TimeProvider time;
 
-    public CacheClient(Uri server, WarmSettings settings, TimeProvider time)
+    public CacheClient(ServerAccess server, WarmSettings settings, TimeProvider time)
     {
         this.server = server;
         this.time = time;
-        transport = new SocketsHttpHandler { AllowAutoRedirect = false, ConnectTimeout = TimeSpan.FromSeconds(10) };
+        transport = server.CreateHandler();
+        transport.AllowAutoRedirect = false;
         client = new HttpClient(transport) { Timeout = Timeout.InfiniteTimeSpan };
         slots = new SemaphoreSlim(settings.Parallel);
         patience = new UpstreamPatience(settings.MaxWait, time);
@@ -129,7 +130,7 @@ internal sealed class CacheClient : IDisposable
 
     private HttpRequestMessage Request(string path)
     {
-        var request = new HttpRequestMessage(HttpMethod.Get, new Uri(server, $"/v2/{path}"));
+        var request = new HttpRequestMessage(HttpMethod.Get, new Uri(server.Url, $"/v2/{path}"));
         request.Headers.Add("Millpond-Priority", "warm-up");
         request.Headers.Accept.ParseAdd(string.Join(", ", CacheProbe.ManifestTypes));
         return request;
@@ -172,6 +173,11 @@ internal sealed class CacheClient : IDisposable
         {
             using var request = newRequest();
             using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, silence.Token);
+            if (response.StatusCode == HttpStatusCode.Unauthorized)
+            {
+                return Attempt.Final($"401: {server.LoginRemedy}");
+            }
+
             if (rule is not null && !response.IsSuccessStatusCode)
             {
                 return await Refusals.ReadAsync(response, time, silence.Token);
@@ -188,7 +194,7 @@ internal sealed class CacheClient : IDisposable
         catch (Exception broken) when (broken is HttpRequestException or IOException)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            return Attempt.Again($"the connection to the server broke: {broken.Message}");
+            return Attempt.Again($"the connection to the server broke: {(broken is HttpRequestException request ? server.Describe(request) : broken.Message)}");
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

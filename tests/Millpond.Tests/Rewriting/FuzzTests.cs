@@ -13,7 +13,7 @@ public sealed class FuzzTests
     private const int MaxLength = 24 * 1024;
 
     private static readonly string[] Shards =
-        ["\n", "\t", "\"", "'", "{", "}", "[", "]", ":", ": ", "- ", "#", "&a ", "*a", "|\n", ">-\n", "{{ .x }}", "---\n", "...\n", "\\", "\r", "\uFEFF", "é", "!!str ", "<<: *a\n", "%", "image: nginx\n", "<<EOF\n", "${", "@", "\0"];
+        ["\n", "\t", "\"", "'", "{", "}", "[", "]", ":", ": ", "- ", "#", "&a ", "*a", "|\n", ">-\n", "{{ .x }}", "---\n", "...\n", "\\", "\r", "\uFEFF", "é", "!!str ", "<<: *a\n", "%", "image: nginx\n", "items:\n", "\"items\": [", "\n- ", "/*", "*/", "//", ", ", "<<EOF\n", "${", "@", "\0"];
 
     [Fact]
     public void Mutated_files_come_out_whole() => Run(Small(), Quick, seed: 7);
@@ -34,7 +34,19 @@ public sealed class FuzzTests
     }
 
     private static List<(string File, byte[] Content)> Real() =>
-        [.. Corpus.Files().Select(file => (file, Corpus.Read(file))).Where(file => file.Item2.Length <= MaxLength)];
+        [.. Corpus.Files().Select(file => (file, Corpus.Read(file))).Where(file => file.Item2.Length <= MaxLength), .. Lists()];
+
+    /// <summary>What <c>kubectl get</c> gives, and values in each of their forms.</summary>
+    private static IEnumerable<(string File, byte[] Content)> Lists() =>
+    [
+        ("list.yaml", Encoding.UTF8.GetBytes(LongFileTests.Yaml)),
+        ("-", Encoding.UTF8.GetBytes($"---\n{LongFileTests.Yaml}\n---\n{LongFileTests.Yaml}")),
+        ("list.json", Encoding.UTF8.GetBytes(LongFileTests.Json)),
+        ("many.json", Encoding.UTF8.GetBytes(LongFileTests.Json + "\n" + LongFileTests.Json)),
+        ("values.yaml", "global: {imageRegistry: quay.io, hub: ghcr.io/a}\na: {image: {registry: docker.io, repository: b, tag: 1, digest: ''}}\nb: {registry: x, image: c/d, tag: e}\n"u8.ToArray()),
+        ("values.yaml", "imageRegistry: quay.io\nimageNamespace: jetstack\nimage: {name: a, repository: ''}\nhook: {image: &i {name: b}}\nother: {image: *i}\n"u8.ToArray()),
+        ("values.yaml", "image: {tag: v1, domain: amazonaws.com, region: r, account: \"602401143452\"}\nfooImage: quay.io/a/b\nimages: {operator: ghcr.io/x, list: [a/b:1]}\n"u8.ToArray()),
+    ];
 
     private static List<(string File, byte[] Content)> Small() =>
     [
@@ -45,6 +57,7 @@ public sealed class FuzzTests
         ("x.json", "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"spec\":{\"containers\":[{\"image\":\"\\u0067hcr.io\\/a\"}]}}"u8.ToArray()),
         ("Dockerfile", "ARG R=docker.io\nFROM --platform=x $R/a \\\n AS b\nCOPY --from=quay.io/a/b /x /y\nRUN <<E\nE\n"u8.ToArray()),
         ("main.tf", "set {\n name = \"image.repository\"\n value = \"a/b\"\n}\nvalues = [<<-E\n image: {repository: a/b}\n E\n]\ncontainer {\n image = \"a:${x}\"\n}\n"u8.ToArray()),
+        .. Lists(),
         ("t.yaml", "{{- if .a }}\nkind: Pod\napiVersion: v1\nspec:\n  containers:\n  - image: \"quay.io/a:{{ .t }}\"\n{{- end }}\n"u8.ToArray()),
     ];
 
@@ -57,7 +70,8 @@ public sealed class FuzzTests
             var mutated = Mutate(content, random);
             try
             {
-                Check(file, mutated);
+                // Half of them as if they were long.
+                Check(file, mutated, random.Next(2) == 0 ? null : 1);
             }
             catch (Exception e)
             {
@@ -66,9 +80,9 @@ public sealed class FuzzTests
         }
     }
 
-    private static void Check(string file, byte[] content)
+    private static void Check(string file, byte[] content, int? longLength)
     {
-        var (report, output) = Corpus.Rewrite(file, content);
+        var (report, output) = Corpus.Rewrite(file, content, longLength: longLength);
         var expected = new MemoryStream();
         var at = 0;
         foreach (var edit in report.Edits)
@@ -82,8 +96,8 @@ public sealed class FuzzTests
 
         expected.Write(content.AsSpan(at));
         Assert.Equal(expected.ToArray(), output);
-        Assert.False(Corpus.Rewrite(file, output).Report.IsChanged, "a second rewriting changes it again");
-        Corpus.Rewrite(file, output, Corpus.FromCache);
+        Assert.False(Corpus.Rewrite(file, output, longLength: longLength).Report.IsChanged, "a second rewriting changes it again");
+        Corpus.Rewrite(file, output, Corpus.FromCache, longLength);
     }
 
     private static bool IsReferencePart(string text)

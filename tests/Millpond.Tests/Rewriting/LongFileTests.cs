@@ -9,7 +9,7 @@ public sealed class LongFileTests
     /// <summary>So short that every list is cut.</summary>
     private const int Short = 1;
 
-    private const string Yaml = """
+    internal const string Yaml = """
         apiVersion: v1
         items:
         - apiVersion: v1
@@ -38,7 +38,7 @@ public sealed class LongFileTests
           annotations: {x: y}
         """;
 
-    private const string Json = """
+    internal const string Json = """
         {
             "apiVersion": "v1", // a comment: ["items"]
             "note": "items: [ { \" ] }",

@@ -1,0 +1,69 @@
+using System.Net;
+using System.Security.Authentication;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+
+namespace Millpond.Cli;
+
+/// <summary>How a running server is reached: where it is, whose certificates count, and the login for it.</summary>
+/// <param name="url">Where it is.</param>
+/// <param name="authorities">Who vouches for its certificate; null for those that the system knows.</param>
+/// <param name="logins">Where the login for it is, should it ask for one.</param>
+internal sealed class ServerAccess(Uri url, X509Certificate2Collection? authorities, DockerLogins logins)
+{
+    public Uri Url { get; } = url;
+
+    /// <exception cref="CommandFailedException">The file of authorities, or of logins, cannot be used.</exception>
+    public static ServerAccess Of(Uri url, FileInfo? authorities, FileInfo? logins) =>
+        new(url, authorities is null ? null : ReadAuthorities(authorities), DockerLogins.Read(logins, url));
+
+    /// <summary>What connections are made with.</summary>
+    public SocketsHttpHandler CreateHandler()
+    {
+        var handler = new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10) };
+        if (authorities is not null)
+        {
+            var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            policy.CustomTrustStore.AddRange(authorities);
+            handler.SslOptions.CertificateChainPolicy = policy;
+        }
+
+        if (logins.Login is not null)
+        {
+            // Sent to no other origin, and there only when it is asked for.
+            handler.Credentials = new CredentialCache { { new Uri(Url, "/"), "Basic", logins.Login } };
+            handler.PreAuthenticate = true;
+        }
+
+        return handler;
+    }
+
+    /// <summary>What to do about a login that is asked for or not accepted.</summary>
+    public string LoginRemedy => logins.Remedy(Url.Authority);
+
+    /// <summary>What went wrong in asking, and what to do about it where that is known.</summary>
+    public string Describe(HttpRequestException failure) => failure switch
+    {
+        { StatusCode: HttpStatusCode.Unauthorized } => $"401 Unauthorized. {LoginRemedy}",
+        { InnerException: AuthenticationException refused } => $"{refused.Message} {CertificateRemedy}",
+        _ => failure.Message,
+    };
+
+    private string CertificateRemedy => authorities is null
+        ? "Where an authority of your own has signed its certificate, name that one with --ca FILE."
+        : "--ca FILE must hold the authority that has signed its certificate.";
+
+    private static X509Certificate2Collection ReadAuthorities(FileInfo file)
+    {
+        try
+        {
+            var authorities = new X509Certificate2Collection();
+            authorities.ImportFromPemFile(file.FullName);
+            return authorities.Count > 0 ? authorities : throw new CommandFailedException($"--ca {file}: there is no certificate in it (PEM).");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            throw new CommandFailedException($"--ca {file}: {e.Message}", e);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+using Millpond.Cli;
+using Millpond.Cli.Cluster;
+using Millpond.Tests.Fixtures;
+
+namespace Millpond.Tests.Cli.Cluster;
+
+/// <summary>Which files say how a cluster is reached, and what they say together.</summary>
+public sealed class KubeconfigTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public async Task Several_files_count_as_one()
+    {
+        await using var cluster = await FakeCluster.StartAsync();
+        var parts = cluster.Kubeconfig().Split("clusters:\n");
+        var contexts = folder.Write("contexts", parts[0]);
+        var clusters = folder.Write("clusters", "current-context: ''\nclusters:\n" + parts[1]);
+        var empty = folder.Write("empty", "");
+
+        using var connection = ClusterConnection.Open(Named(empty, folder.Write("comment", "# none\n"), folder.File("away"), clusters, contexts), TimeProvider.System);
+        using var answer = await connection.GetAsync("/api/v1/pods", TestContext.Current.CancellationToken);
+
+        Assert.Equal(cluster.Address.Authority, connection.Server.Authority);
+        Assert.True(answer.IsSuccessStatusCode, $"{answer.StatusCode}");
+    }
+
+    [Fact]
+    public void What_the_first_file_says_of_a_name_counts_and_paths_are_meant_from_their_own_file()
+    {
+        Directory.CreateDirectory(folder.File("a"));
+        Directory.CreateDirectory(folder.File("b"));
+        var first = folder.Write("a/config", Config("one", "https://one.example", ""));
+        var second = folder.Write("b/config", Config("one", "https://two.example", "here") + "- {name: two, cluster: {server: 'https://two.example', certificate-authority: /etc/ca.pem}}\n");
+
+        var read = Kubeconfigs.Read(Kubeconfigs.Of(Named(first, second)))!;
+
+        Assert.Equal("here", read.CurrentContext);
+        Assert.Equal(
+            [("one", "https://one.example", folder.File("a/ca.pem")), ("two", "https://two.example", "/etc/ca.pem")],
+            read.Clusters.Select(cluster => (cluster.Name, cluster.ClusterEndpoint.Server, cluster.ClusterEndpoint.CertificateAuthority)));
+        Assert.Equal((folder.File("a/c.crt"), folder.File("a/sub/c.key")), (read.Users.Single().UserCredentials.ClientCertificate, read.Users.Single().UserCredentials.ClientKey));
+        Assert.Equal(folder.File("b/ca.pem"), Kubeconfigs.Read(Kubeconfigs.Of(Named(second, first)))!.Clusters.First().ClusterEndpoint.CertificateAuthority);
+    }
+
+    [Fact]
+    public void Where_no_file_is_there_it_is_said_which_were_looked_for()
+    {
+        var failure = Assert.Throws<CommandFailedException>(() => ClusterConnection.Open(Named("/no/such/a", "/no/such/b"), TimeProvider.System));
+        Assert.Contains("KUBECONFIG names no file that is there (/no/such/a:/no/such/b)", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("--kubeconfig FILE", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("clusters: [")]
+    [InlineData("clusters: {a: b}")]
+    public void A_file_that_cannot_be_read_is_named(string content)
+    {
+        var good = folder.Write("good", Config("one", "https://one.example", "here"));
+        var bad = folder.Write("bad", content);
+        var failure = Assert.Throws<CommandFailedException>(() => ClusterConnection.Open(Named(good, bad), TimeProvider.System));
+        Assert.Contains(bad, failure.Message, StringComparison.Ordinal);
+    }
+
+    private static ClusterSelection Named(params string[] files) =>
+        new(null, null, null, CustomResources: false) { KubeconfigVariable = string.Join(Path.PathSeparator, files) };
+
+    private static string Config(string name, string server, string current) => $$"""
+        apiVersion: v1
+        kind: Config
+        current-context: "{{current}}"
+        users:
+        - {name: alice, user: {client-certificate: c.crt, client-key: sub/c.key} }
+        contexts:
+        - {name: here, context: {cluster: one, user: alice} }
+        clusters:
+        - {name: {{name}}, cluster: {server: "{{server}}", certificate-authority: ca.pem} }
+
+        """;
+}
