@@ -1,9 +1,10 @@
 using System.Text;
+using Millpond.Rewriting.Formats;
 
 namespace Millpond.Rewriting.Records;
 
 /// <summary>A file as it was before a recorded rewriting, made while it is read from the file as it is now.</summary>
-internal sealed class RestoringStream : Stream
+internal sealed class RestoringStream : ForwardStream
 {
     private readonly RecordedFile recorded;
     private readonly FingerprintStream source;
@@ -20,24 +21,8 @@ internal sealed class RestoringStream : Stream
         source = new FingerprintStream(input);
     }
 
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
     /// <summary>Whether everything that was read is what it was; known when all of it has been read.</summary>
     public bool IsExact => !isBroken && next == recorded.Edits.Length && source.State() == recorded.After && result.State() == recorded.Before;
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 
     public override int Read(Span<byte> buffer)
     {
@@ -46,16 +31,6 @@ internal sealed class RestoringStream : Stream
         result.Write(buffer[..read]);
         return read;
     }
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

@@ -31,9 +31,7 @@ public sealed class EphemeralContainerTests(ReviewerFixture fixture) : IClassFix
         var old = Pods.With("nginx:1").Debugged(Pods.Container("debug", "busybox"));
         var pod = Pods.With("nginx:1").Debugged(Pods.Container("debug", "busybox"), Pods.Container("debug-2", "quay.io/a/tools:1"));
 
-        var reviewed = await reviewer.AskAsync(Reviewer.Request(pod, "UPDATE", Subresource, old));
-
-        Assert.Equal(["busybox", "cache.corp.example/quay/a/tools:1"], Pods.Images(JsonPatch.Apply(pod, reviewed.Patch), "ephemeralContainers"));
+        Assert.Equal(["busybox", "cache.corp.example/quay/a/tools:1"], await UpdateAsync(old, pod));
     }
 
     [Fact]
@@ -42,9 +40,7 @@ public sealed class EphemeralContainerTests(ReviewerFixture fixture) : IClassFix
         var old = Pods.With("nginx:1").Debugged(Pods.Container("debug", "busybox"));
         var pod = Pods.With("nginx:1").Debugged(Pods.Container("debug-2", "quay.io/a/tools:1"), Pods.Container("debug", "busybox"));
 
-        var reviewed = await reviewer.AskAsync(Reviewer.Request(pod, "UPDATE", Subresource, old));
-
-        Assert.Equal(["cache.corp.example/quay/a/tools:1", "busybox"], Pods.Images(JsonPatch.Apply(pod, reviewed.Patch), "ephemeralContainers"));
+        Assert.Equal(["cache.corp.example/quay/a/tools:1", "busybox"], await UpdateAsync(old, pod));
     }
 
     [Fact]
@@ -82,5 +78,12 @@ public sealed class EphemeralContainerTests(ReviewerFixture fixture) : IClassFix
         request["object"] = null;
 
         Assert.Equal("no-object", (await reviewer.AskAsync(request)).Audit("skipped"));
+    }
+
+    /// <summary>The debug containers' images when a pod has become another and was reviewed.</summary>
+    private async Task<string?[]> UpdateAsync(JsonObject old, JsonObject pod)
+    {
+        var reviewed = await reviewer.AskAsync(Reviewer.Request(pod, "UPDATE", Subresource, old));
+        return Pods.Images(JsonPatch.Apply(pod, reviewed.Patch), "ephemeralContainers");
     }
 }

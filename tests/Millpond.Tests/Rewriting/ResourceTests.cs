@@ -86,38 +86,23 @@ public sealed class ResourceTests
     }
 
     [Fact]
-    public void Values_in_a_release_are_read_as_values() => AssertRewrites(
+    public void Values_in_a_release_are_read_as_values() => AssertEdits(
         """
         apiVersion: helm.toolkit.fluxcd.io/v2
         kind: HelmRelease
         spec:
           values:
             image:
-              registry: quay.io
-              repository: a/b
-        """,
-        """
-        apiVersion: helm.toolkit.fluxcd.io/v2
-        kind: HelmRelease
-        spec:
-          values:
-            image:
-              registry: cache.example.com/quay
+              registry: ⟦quay.io → cache.example.com/quay⟧
               repository: a/b
         """);
 
     [Fact]
-    public void A_JSON_patch_is_read_by_its_paths() => AssertRewrites(
+    public void A_JSON_patch_is_read_by_its_paths() => AssertEdits(
         """
         - op: replace
           path: /spec/template/spec/containers/0/image
-          value: quay.io/a/b:1
-        - {op: add, path: /metadata/labels/image, value: quay.io/a/b}
-        """,
-        """
-        - op: replace
-          path: /spec/template/spec/containers/0/image
-          value: cache.example.com/quay/a/b:1
+          value: ⟦quay.io/a/b:1 → cache.example.com/quay/a/b:1⟧
         - {op: add, path: /metadata/labels/image, value: quay.io/a/b}
         """);
 

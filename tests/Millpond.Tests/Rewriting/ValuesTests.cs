@@ -48,22 +48,14 @@ public sealed class ValuesTests
         "values.yaml");
 
     [Fact]
-    public void A_global_registry_is_taken_first_where_the_charts_take_it_first() => AssertRewrites(
+    public void A_global_registry_is_taken_first_where_the_charts_take_it_first() => AssertEdits(
         """
         global:
-          image: {registry: docker.io}
+          image: {registry: ⟦docker.io → cache.example.com/docker-hub⟧}
         a: {image: {registry: docker.io, repository: a/a}}
-        b: {image: {registry: null, repository: memcached}}
-        c: {image: {registry: quay.io, repository: a/c}}
-        d: {image: {repository: a/d}}
-        """,
-        """
-        global:
-          image: {registry: cache.example.com/docker-hub}
-        a: {image: {registry: docker.io, repository: a/a}}
-        b: {image: {registry: null, repository: library/memcached}}
-        c: {image: {registry: cache.example.com/quay, repository: a/c}}
-        d: {image: {repository: cache.example.com/docker-hub/a/d}}
+        b: {image: {registry: null, repository: ⟦memcached → library/memcached⟧}}
+        c: {image: {registry: ⟦quay.io → cache.example.com/quay⟧, repository: a/c}}
+        d: {image: {repository: ⟦a/d → cache.example.com/docker-hub/a/d⟧}}
         """,
         "values.yaml");
 

@@ -1,7 +1,9 @@
+using System.Text.RegularExpressions;
+
 namespace Millpond.Tests.Rewriting;
 
 /// <summary>YAML by its spellings: what is edited, and that the rest stays byte for byte.</summary>
-public sealed class YamlEditTests
+public sealed partial class YamlEditTests
 {
     [Theory]
     [InlineData("image: nginx", "image: cache.example.com/docker-hub/library/nginx")]
@@ -38,34 +40,19 @@ public sealed class YamlEditTests
     public void What_is_no_reference_stays(string text) => AssertStays(Pod(text));
 
     [Fact]
-    public void All_containers_and_image_volumes_are_found() => AssertRewrites(
+    public void All_containers_and_image_volumes_are_found() => AssertEdits(
         """
         kind: Pod
         apiVersion: v1
         spec:
-          initContainers: [{image: a/b, name: i}]
+          initContainers: [{image: ⟦a/b → cache.example.com/docker-hub/a/b⟧, name: i}]
           containers:
-          - {name: x, image: "quay.io/a/b"}
+          - {name: x, image: "⟦quay.io/a/b → cache.example.com/quay/a/b⟧"}
           ephemeralContainers:
-          - image: ghcr.io/a/b:1
+          - image: ⟦ghcr.io/a/b:1 → cache.example.com/ghcr/a/b:1⟧
           volumes:
           - name: v
-            image: {reference: registry.k8s.io/pause:3.10}
-          - name: w
-            configMap: {name: image}
-        """,
-        """
-        kind: Pod
-        apiVersion: v1
-        spec:
-          initContainers: [{image: cache.example.com/docker-hub/a/b, name: i}]
-          containers:
-          - {name: x, image: "cache.example.com/quay/a/b"}
-          ephemeralContainers:
-          - image: cache.example.com/ghcr/a/b:1
-          volumes:
-          - name: v
-            image: {reference: cache.example.com/k8s/pause:3.10}
+            image: {reference: ⟦registry.k8s.io/pause:3.10 → cache.example.com/k8s/pause:3.10⟧}
           - name: w
             configMap: {name: image}
         """);
@@ -76,22 +63,11 @@ public sealed class YamlEditTests
         "\uFEFFapiVersion: v1\r\nkind: Pod\r\nspec:\r\n  containers:\r\n  - image: cache.example.com/docker-hub/library/nginx # ä\r\n    name: x");
 
     [Fact]
-    public void An_alias_is_edited_at_its_anchor_once() => AssertRewrites(
+    public void An_alias_is_edited_at_its_anchor_once() => AssertEdits(
         """
         apiVersion: v1
         kind: Pod
-        x: &img quay.io/a/b
-        spec:
-          containers:
-          - &one {name: a, image: *img}
-          - {name: b, image: *img}
-          - <<: *one
-            name: c
-        """,
-        """
-        apiVersion: v1
-        kind: Pod
-        x: &img cache.example.com/quay/a/b
+        x: &img ⟦quay.io/a/b → cache.example.com/quay/a/b⟧
         spec:
           containers:
           - &one {name: a, image: *img}
@@ -140,5 +116,12 @@ public sealed class YamlEditTests
         Assert.Equal(after, Corpus.Rewrite(file, after).Output);
     }
 
+    /// <summary>What changes is written where it changes: <c>⟦before → after⟧</c>.</summary>
+    internal static void AssertEdits(string marked, string file = "x.yaml") =>
+        AssertRewrites(Change().Replace(marked, "$1"), Change().Replace(marked, "$2"), file);
+
     internal static void AssertStays(string text, string file = "x.yaml") => AssertRewrites(text, text, file);
+
+    [GeneratedRegex("⟦([^→]*) → ([^⟧]*)⟧")]
+    private static partial Regex Change();
 }
