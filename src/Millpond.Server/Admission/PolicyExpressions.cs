@@ -11,12 +11,17 @@ internal sealed record PolicyVariable(string Name, string Comment, string Expres
 /// <summary>The rules in CEL. Regular expressions there are RE2's; they match anywhere, so that each is anchored.</summary>
 internal sealed partial class PolicyExpressions(PolicyManifest policy)
 {
-    public const string IsNoMirrorPod =
-        $"!(has(object.metadata.annotations) && '{PodReview.MirrorAnnotation}' in object.metadata.annotations)";
-
-    public const string IsNotOptedOut =
-        $"!(has(object.metadata.annotations) && '{PodReview.RewriteAnnotation}' in object.metadata.annotations"
-        + $" && object.metadata.annotations['{PodReview.RewriteAnnotation}'] == 'false')";
+    /// <summary>Of a webhook and of a policy: pods that API servers need not even ask about.</summary>
+    public const string MatchConditions = $"""
+          matchConditions:
+          # The kubelet's copies of static pods must stay as they are.
+          - name: no-mirror-pod
+            expression: >-
+              !(has(object.metadata.annotations) && '{PodReview.MirrorAnnotation}' in object.metadata.annotations)
+          - name: not-opted-out
+            expression: >-
+              !(has(object.metadata.annotations) && '{PodReview.RewriteAnnotation}' in object.metadata.annotations && object.metadata.annotations['{PodReview.RewriteAnnotation}'] == 'false')
+        """;
 
     public const string Mutation = """
         Object{

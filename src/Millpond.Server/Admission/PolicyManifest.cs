@@ -55,14 +55,7 @@ public sealed record PolicyManifest(RegistryAddress Registry, ImmutableArray<Rew
                   apiVersions: [v1]
                   operations: [UPDATE]
                   resources: [pods/ephemeralcontainers]
-              matchConditions:
-              # The kubelet's copies of static pods must stay as they are.
-              - name: no-mirror-pod
-                expression: >-
-                  {{PolicyExpressions.IsNoMirrorPod}}
-              - name: not-opted-out
-                expression: >-
-                  {{PolicyExpressions.IsNotOptedOut}}
+            {{PolicyExpressions.MatchConditions}}
               variables:
             {{Variables(expressions)}}
               mutations:

@@ -59,6 +59,7 @@ public sealed record WebhookManifest
             resources: [pods/ephemeralcontainers]
             scope: Namespaced
         {{NamespaceSelector("  ")}}
+        {{PolicyExpressions.MatchConditions}}
           # A server that is down, slow or wrong lets every pod start as it is written.
           failurePolicy: Ignore
           timeoutSeconds: 2

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net;
 
 namespace Millpond.Tests.Admission;
 
@@ -10,9 +11,13 @@ public sealed class ConcurrencyTests(ReviewerFixture fixture) : IClassFixture<Re
 
     private readonly Reviewer reviewer = fixture.Reviewer;
 
-    [Fact]
-    public async Task Sixty_four_callers_get_the_answers_to_their_own_questions()
+    /// <summary>API servers speak HTTP/2, many questions on one connection.</summary>
+    [Theory]
+    [InlineData("1.1")]
+    [InlineData("2.0")]
+    public async Task Sixty_four_callers_get_the_answers_to_their_own_questions(string version)
     {
+        reviewer.HttpVersion = new(version);
         var start = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var wrong = new ConcurrentBag<string>();
         var callers = Enumerable.Range(0, Callers).Select(caller => CallAsync(caller, start.Task, wrong)).ToList();
@@ -30,6 +35,13 @@ public sealed class ConcurrencyTests(ReviewerFixture fixture) : IClassFixture<Re
         {
             var images = Enumerable.Range(0, 1 + ((caller + at) % 5)).Select(number => $"quay.io/team-{caller}/app-{at}:{number}").ToArray();
             var pod = Pods.With(images);
+            if (at % 10 == 0)
+            {
+                // Somebody else's nonsense between.
+                using var refused = await reviewer.PostAsync("""{"request":""");
+                Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+            }
+
             var reviewed = await reviewer.AskAsync(Reviewer.Request(pod));
             var created = JsonPatch.Apply(pod, reviewed.Patch);
             var expected = images.Select(image => image.Replace("quay.io/", "cache.corp.example/quay/", StringComparison.Ordinal));

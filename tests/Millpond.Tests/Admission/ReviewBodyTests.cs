@@ -22,6 +22,8 @@ public sealed class ReviewBodyTests(ReviewerFixture fixture) : IClassFixture<Rev
     [InlineData("""{"request":{"uid":7}}""")]
     [InlineData("""{"request":{"uid":""}}""")]
     [InlineData("""{"request":{"uid":"\ud800"}}""")]
+    [InlineData("""{"request":{"uid":"1"}} {"request":{"uid":"2"}}""")]
+    [InlineData("\u001f\u008b\b\0 as gzip begins")]
     public async Task A_body_without_a_question_is_refused_in_words(string body)
     {
         using var answer = await reviewer.PostAsync(body);
@@ -79,6 +81,55 @@ public sealed class ReviewBodyTests(ReviewerFixture fixture) : IClassFixture<Rev
         var created = JsonPatch.Apply(JsonNode.Parse(Pod)!, reviewed.Patch);
         Assert.Equal("cache.corp.example/docker-hub/library/nginx", (string?)created["spec"]!["containers"]![1]!["image"]);
         Assert.NotNull(Pods.Originals(created));
+    }
+
+    [Fact]
+    public async Task Objects_without_a_bottom_are_refused()
+    {
+        using var answer = await reviewer.PostAsync("""{"request":{"uid":"1","object":""" + new string('[', 1_000_000) + new string(']', 1_000_000) + "}}");
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("text/plain")]
+    [InlineData("application/yaml")]
+    [InlineData("application/json; charset=utf-16")]
+    public async Task What_a_body_is_called_does_not_matter_as_it_is_looked_at(string type)
+    {
+        using var content = new ByteArrayContent([0xEF, 0xBB, 0xBF, .. Encoding.UTF8.GetBytes(Reviewer.Review(Reviewer.Request(Pods.With("nginx"))).ToJsonString())]);
+        content.Headers.ContentType = System.Net.Http.Headers.MediaTypeHeaderValue.Parse(type);
+        using var answer = await reviewer.Client.PostAsync(new Uri("/admit", UriKind.Relative), content, TestContext.Current.CancellationToken);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.NotEmpty(new Reviewed(JsonNode.Parse(await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken))!.AsObject()).Patch);
+    }
+
+    [Theory]
+    [InlineData("DELETE")]
+    [InlineData("CONNECT")]
+    [InlineData("create")]
+    [InlineData(null)]
+    public async Task Another_operation_changes_nothing(string? operation)
+    {
+        var request = Reviewer.Request(Pods.With("nginx"));
+        request["operation"] = operation;
+
+        var reviewed = await reviewer.AskAsync(request);
+
+        Assert.Empty(reviewed.Patch);
+        Assert.Equal("other-operation", reviewed.Audit("skipped"));
+    }
+
+    [Fact]
+    public async Task Containers_of_one_name_are_told_by_their_place()
+    {
+        var pod = Pods.With("nginx:1", "registry.other.example/a", "nginx:2");
+        pod["spec"]!["containers"]!.AsArray().ToList().ForEach(container => container!["name"] = "same");
+
+        var created = await reviewer.CreateAsync(pod);
+
+        Assert.Equal(["cache.corp.example/docker-hub/library/nginx:1", "registry.other.example/a", "cache.corp.example/docker-hub/library/nginx:2"], Pods.Images(created));
     }
 
     [Fact]

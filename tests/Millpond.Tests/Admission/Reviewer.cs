@@ -47,6 +47,9 @@ internal sealed class Reviewer : IAsyncDisposable
 
     public HttpClient Client { get; }
 
+    /// <summary>That reviews are asked by.</summary>
+    public Version HttpVersion { get; set; } = new(1, 1);
+
     /// <summary>What the server would have its webhook configuration trust.</summary>
     public string Authority => File.ReadAllText(AuthorityFile);
 
@@ -102,8 +105,12 @@ internal sealed class Reviewer : IAsyncDisposable
         ["request"] = request,
     };
 
-    public Task<HttpResponseMessage> PostAsync(string body, string path = "/admit?timeout=2s") =>
-        Client.PostAsync(new Uri(path, UriKind.Relative), new StringContent(body, Encoding.UTF8, "application/json"), TestContext.Current.CancellationToken);
+    public async Task<HttpResponseMessage> PostAsync(string body, string path = "/admit?timeout=2s")
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Version = HttpVersion, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        request.Content = new StringContent(body, Encoding.UTF8, "application/json");
+        return await Client.SendAsync(request, TestContext.Current.CancellationToken);
+    }
 
     /// <summary>A review that must be answered and must allow.</summary>
     public async Task<Reviewed> AskAsync(JsonObject request)

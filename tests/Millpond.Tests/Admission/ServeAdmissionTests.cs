@@ -119,6 +119,24 @@ public sealed partial class ServeAdmissionTests : IDisposable
     }
 
     [Fact]
+    public async Task Callers_that_stall_in_mid_body_are_sent_away_and_keep_nobody_waiting()
+    {
+        await using var millpond = await MillpondProcess.StartAsync(Data, ["--config", Configuration("selfSigned: true")]);
+        var authority = PrintedAuthority(millpond);
+        var stalled = await Task.WhenAll(Enumerable.Range(0, 64).Select(number => BegunReview.StartAsync(millpond.Address, authority, $"quay.io/a:{number}")));
+        using var client = await ClientAsync(millpond, authority);
+
+        Assert.NotEmpty((await AskAsync(client, Reviewer.Request(Pods.With("quay.io/a")))).Patch);
+        foreach (var review in stalled)
+        {
+            Assert.StartsWith("HTTP/1.1 408 ", await review.ReadAsync(), StringComparison.Ordinal);
+            review.Dispose();
+        }
+
+        Assert.NotEmpty((await AskAsync(client, Reviewer.Request(Pods.With("quay.io/a")))).Patch);
+    }
+
+    [Fact]
     public async Task A_wrong_configuration_ends_it_with_status_2_and_every_mistake_by_name()
     {
         var configuration = folder.Write("millpond.yaml", """
@@ -240,11 +258,17 @@ public sealed partial class ServeAdmissionTests : IDisposable
         public async Task<string?> FinishAsync()
         {
             await stream.WriteAsync(Encoding.ASCII.GetBytes(body[(body.Length / 2)..]), TestContext.Current.CancellationToken);
-            using var reader = new StreamReader(stream);
-            var answer = await reader.ReadToEndAsync(TestContext.Current.CancellationToken);
+            var answer = await ReadAsync();
             Assert.StartsWith("HTTP/1.1 200 OK\r\n", answer, StringComparison.Ordinal);
             var reviewed = new Reviewed(JsonNode.Parse(answer[answer.IndexOf("\r\n\r\n", StringComparison.Ordinal)..])!.AsObject());
             return Pods.Images(JsonPatch.Apply(JsonNode.Parse(body)!["request"]!["object"]!, reviewed.Patch)).Single();
+        }
+
+        /// <summary>Until the server has nothing more to say.</summary>
+        public async Task<string> ReadAsync()
+        {
+            using var reader = new StreamReader(stream, leaveOpen: true);
+            return await reader.ReadToEndAsync(TestContext.Current.CancellationToken).WaitAsync(Patience.Limit, TestContext.Current.CancellationToken);
         }
 
         public void Dispose()

@@ -17,7 +17,7 @@ public sealed class WebhookManifestTests
             [
                 "apiVersion", "kind", "metadata.labels.app.kubernetes.io/name", "metadata.name", "webhooks[].admissionReviewVersions[]", "webhooks[].clientConfig.caBundle",
                 "webhooks[].clientConfig.service.name", "webhooks[].clientConfig.service.namespace", "webhooks[].clientConfig.service.path", "webhooks[].clientConfig.service.port",
-                "webhooks[].failurePolicy", "webhooks[].matchPolicy", "webhooks[].name", "webhooks[].namespaceSelector.matchExpressions[].key",
+                "webhooks[].failurePolicy", "webhooks[].matchConditions[].expression", "webhooks[].matchConditions[].name", "webhooks[].matchPolicy", "webhooks[].name", "webhooks[].namespaceSelector.matchExpressions[].key",
                 "webhooks[].namespaceSelector.matchExpressions[].operator", "webhooks[].namespaceSelector.matchExpressions[].values[]", "webhooks[].reinvocationPolicy",
                 "webhooks[].rules[].apiGroups[]", "webhooks[].rules[].apiVersions[]", "webhooks[].rules[].operations[]", "webhooks[].rules[].resources[]", "webhooks[].rules[].scope",
                 "webhooks[].sideEffects", "webhooks[].timeoutSeconds",
@@ -47,6 +47,15 @@ public sealed class WebhookManifestTests
         Assert.Equal(
             """[{"key":"kubernetes.io/metadata.name","operator":"NotIn","values":["kube-system","cache","calico-system"]},{"key":"millpond.dev/rewrite","operator":"NotIn","values":["false"]}]""",
             webhook["namespaceSelector"]!["matchExpressions"]!.ToJsonString());
+    }
+
+    [Fact]
+    public void Pods_that_must_or_want_to_stay_as_they_are_need_no_server_for_it()
+    {
+        var conditions = Webhook(new())["matchConditions"]!;
+
+        Assert.Equal(["no-mirror-pod", "not-opted-out"], conditions.AsArray().Select(condition => (string?)condition!["name"]));
+        Assert.True(JsonNode.DeepEquals(conditions, YamlDocuments.Read(PolicyManifestTests.Default().ToYaml())[0]["spec"]!["matchConditions"]));
     }
 
     [Fact]

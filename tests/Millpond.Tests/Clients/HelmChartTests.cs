@@ -122,6 +122,45 @@ public sealed class HelmChartTests : IDisposable
         Assert.True(result.Configuration is { Listen.IsEmpty: true, Admission: { IsOn: true, Tls: not null } }, result.Describe());
     }
 
+    [Theory]
+    [InlineData]
+    [InlineData("image.digest=sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "imagePullSecrets[0].name=pull", "priorityClassName=high", "podAnnotations.a=b")]
+    [InlineData("ingress.enabled=true", "ingress.host=cache.corp.example", "ingress.className=nginx", "ingress.tlsSecretName=tls", "ingress.annotations.a=b")]
+    [InlineData("service.type=NodePort", "service.nodePort=30500", "service.annotations.a=b", "persistence.storageClassName=fast", "persistence.size=1Ti")]
+    [InlineData("nodeSelector.a=b", "tolerations[0].operator=Exists", "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].key=a", "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].operator=Exists")]
+    [InlineData("extraEnv[0].name=A", "extraEnv[0].value=b", "extraVolumes[0].name=v", "extraVolumes[0].emptyDir.medium=Memory", "extraVolumeMounts[0].name=v", "extraVolumeMounts[0].mountPath=/v")]
+    [InlineData("podDisruptionBudget.enabled=false", "admission.enabled=true", "admission.caBundle=QUJD", "admission.optIn=true")]
+    [InlineData("admission.enabled=true", "admission.tls.secretName=x", "admission.caBundle=QUJD", "admission.replicas=3", "imagePullSecrets[0].name=pull", "extraEnv[0].name=A", "extraEnv[0].value=b", "tolerations[0].operator=Exists")]
+    public async Task Whatever_is_set_it_renders_objects_of_the_Kubernetes_API(params string[] values)
+    {
+        string[] sets = [.. values.Prepend(Image).SelectMany(value => (string[])["--set", value])];
+        var rendered = (await helm.RunAsync(["template", "millpond", Chart, "--namespace", "cache", .. sets])).ShouldSucceed().Output;
+        (await helm.RunAsync(["lint", Chart, "--strict", .. sets])).ShouldSucceed();
+
+        var kinds = KubernetesModels.Read(rendered);
+
+        Assert.Contains("StatefulSet", kinds);
+        Assert.Equal(values.Contains("admission.caBundle=QUJD"), kinds.Contains("MutatingWebhookConfiguration"));
+        Assert.Equal(values.Contains("ingress.enabled=true"), kinds.Contains("Ingress"));
+    }
+
+    [Fact]
+    public async Task Every_value_stands_in_the_table_with_its_default()
+    {
+        var values = YamlDocuments.One(await File.ReadAllTextAsync(Path.Join(Chart, "values.yaml"), TestContext.Current.CancellationToken));
+        var rows = (await File.ReadAllLinesAsync(Path.Join(Chart, "README.md"), TestContext.Current.CancellationToken))
+            .Where(line => line.StartsWith("| `", StringComparison.Ordinal)).Select(line => line.Split('|', StringSplitOptions.TrimEntries))
+            .Select(cells => $"{cells[1].Trim('`')} = {cells[2].Trim('`')}");
+
+        Assert.Equal(Values(values, ""), rows);
+    }
+
+    /// <summary>Maps are gone into, but for those that go into the objects as they are.</summary>
+    private static IEnumerable<string> Values(JsonObject map, string at) => map.SelectMany(entry =>
+        entry.Value is JsonObject { Count: > 0 } inner && (at + entry.Key) is not ("config" or "resources" or "admission.resources" or "podSecurityContext")
+            ? Values(inner, $"{at}{entry.Key}.")
+            : [$"{at}{entry.Key} = {entry.Value?.ToJsonString() ?? "null"}"]);
+
     private static string Chart => Path.Join(RequireClient.Repository, "deploy/helm/millpond");
 
     private static void CheckRights(JsonNode pod)
