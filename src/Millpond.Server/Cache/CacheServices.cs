@@ -52,9 +52,10 @@ public sealed partial class CacheServices : IAsyncDisposable
         PullThrough = new PullThrough(manifests, blobs, new TagLists(lists, catalog), new ReferrerLists(lists, catalog));
 
         Observe(metrics);
+        store.StartWith(catalog.TotalBlobBytes());
+        store.Sweep(time.GetUtcNow() - configuration.Storage.PartialsFor);
         eviction.Enforce();
         var completion = new CompletionWorker(queue, rules, manifests, fetch, blobs, known, memory, catalog, time, logs.CreateLogger<CompletionWorker>());
-        store.Sweep(time.GetUtcNow() - configuration.Storage.PartialsFor);
         background = Task.WhenAll(
             InBackgroundAsync(completion.RunAsync), InBackgroundAsync(adoption.RunAsync),
             InBackgroundAsync(ending => SweepAsync(configuration.Storage.PartialsFor, time, ending)));

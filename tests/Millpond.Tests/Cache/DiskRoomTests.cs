@@ -91,6 +91,40 @@ public sealed class DiskRoomTests
         Assert.Equal(next.Length, parts.Store.Disk.Stored);
     }
 
+    [Theory]
+    [InlineData(1_000_000, true)]
+    [InlineData(500_000, false)]
+    public async Task What_is_stored_counts_against_the_limit_after_a_restart_too(int limit, bool fits)
+    {
+        var (stored, next) = (Blob(10, 700), Blob(11, 400));
+        using var data = new TemporaryFolder();
+        await using var upstream = await NewUpstreamAsync(stored, next);
+        await using (var before = await StartAsync(upstream, data, 1_000_000))
+        {
+            await PullAsync(before, stored);
+        }
+
+        await using var host = await StartAsync(upstream, data, limit);
+        Assert.Equal(fits, IsStored(host, stored));
+        await PullAsync(host, next);
+        Assert.False(IsStored(host, stored));
+        Assert.True(IsStored(host, next));
+    }
+
+    private static Task<MillpondHost> StartAsync(FakeUpstream upstream, TemporaryFolder data, long limit) => MillpondHost.StartAsync(
+        upstream,
+        new MillpondHostOptions { Data = data, Configure = all => all with { Storage = all.Storage with { Limit = new(limit, 0), Headroom = new(0, 0) } } });
+
+    private static async Task PullAsync(MillpondHost host, TestBlob blob)
+    {
+        using var response = await host.BlobAsync("up/team/app", blob.Digest);
+        Assert.Equal(blob.ToArray(), await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken));
+        await host.Log.WhenLineAsync($"Filled {blob.Digest}");
+    }
+
+    private static bool IsStored(MillpondHost host, TestBlob blob) =>
+        File.Exists(Path.Join(host.DataFolder, "store", "sha256", blob.Digest.Hex[..2], blob.Digest.Hex));
+
     private static TestBlob Blob(int seed, int kilobytes) => TestBlob.Generated(120 + seed, kilobytes * Kilobyte);
 
     private static DiskSpace NewDisk(long limit = 1_000_000) => new(() => (1L << 40, 1L << 40), _ => limit, _ => 0);
