@@ -97,7 +97,7 @@ internal sealed partial class TagCheck(
             catalog.RenewTag(target.Repository, tag, now);
             if (entry.AbsentSince is not null)
             {
-                await catalog.SetTagAbsentAsync(target.Repository, tag, null);
+                await RecordAsync(catalog.SetTagAbsentAsync(target.Repository, tag, null));
             }
 
             return new PullResult<ManifestContent>(entry.Manifest, CacheStatus.Revalidated, null);
@@ -128,7 +128,7 @@ internal sealed partial class TagCheck(
         {
             freshness.Failed(target.Repository, tag);
             memory.SetTag(target.Repository, tag, entry with { AbsentSince = now });
-            await catalog.SetTagAbsentAsync(target.Repository, tag, now);
+            await RecordAsync(catalog.SetTagAbsentAsync(target.Repository, tag, now));
             return Stale(entry);
         }
 
@@ -143,7 +143,7 @@ internal sealed partial class TagCheck(
         {
             Log.FollowedDelete(log, target.Repository, tag);
             memory.RemoveTag(target.Repository, tag);
-            await catalog.DeleteTagAsync(target.Repository, tag);
+            await RecordAsync(catalog.DeleteTagAsync(target.Repository, tag));
             return head.ToFailure(target.Rule, PullFailureKind.ManifestUnknown);
         }
 
@@ -151,6 +151,18 @@ internal sealed partial class TagCheck(
         memory.SetTag(target.Repository, tag, entry with { CheckedAt = now });
         catalog.RenewTag(target.Repository, tag, now);
         return Stale(entry);
+    }
+
+    private static async Task RecordAsync(Task write)
+    {
+        try
+        {
+            await write;
+        }
+        catch (CatalogFullException)
+        {
+            // A full disk never fails a pull: what is not recorded is found out again by a later check.
+        }
     }
 
     private static partial class Log

@@ -22,7 +22,7 @@ internal sealed class CacheParts : IAsyncDisposable
     private readonly TimeProvider time;
     private readonly PullThroughRule[] rules;
 
-    public CacheParts(FakeUpstream upstream, TimeProvider? time = null, Func<PullThroughRule, PullThroughRule>? change = null, DiskSpace? disk = null)
+    public CacheParts(FakeUpstream upstream, TimeProvider? time = null, Func<PullThroughRule, PullThroughRule>? change = null, DiskSpace? disk = null, Dialect? dialect = null)
     {
         this.time = time ?? TimeProvider.System;
         logs = new LoggerFactory([Log]);
@@ -32,7 +32,7 @@ internal sealed class CacheParts : IAsyncDisposable
             stopping.Token);
         Store = new BlobStore(folder.File("store"), folder.File("staging"), "boot", disk ?? new DiskSpace(() => (1L << 50, 1L << 50), size => size, _ => 0));
         Directory.CreateDirectory(folder.File("catalog"));
-        Catalog = CatalogDatabase.Open(folder.File("catalog"), this.time, logs.CreateLogger<CatalogDatabase>());
+        Catalog = CatalogDatabase.Open(folder.File("catalog"), dialect ?? Dialect.Sqlite, this.time, logs.CreateLogger<CatalogDatabase>());
         Known = new KnownBlobs(Catalog);
         Negative = new NegativeCache(new NegativeCacheConfiguration(), this.time);
         var eviction = new Eviction(Store, Catalog, Known, metrics, logs.CreateLogger<Eviction>());
@@ -79,6 +79,9 @@ internal sealed class CacheParts : IAsyncDisposable
 
     /// <summary>The file of a download that was paused.</summary>
     public string PartialOf(TestBlob blob) => Path.Join(folder.File("staging"), $"{blob.Digest.Algorithm}-{blob.Digest.Hex}");
+
+    /// <summary>The file of the catalog.</summary>
+    public string CatalogFile => Path.Join(folder.File("catalog"), "catalog.db");
 
     /// <summary>Puts a file into the store as a crash leaves it: whole, and not listed.</summary>
     public void LeaveUnlisted(TestBlob blob)
