@@ -49,8 +49,9 @@ public sealed class BlobResponse(TimeProvider time, MillpondMetrics metrics)
         var first = ArrayPool<byte>.Shared.Rent(FirstBlockSize);
         try
         {
-            var block = first.AsMemory(0, (int)Math.Min(FirstBlockSize, part.Length));
-            var read = block.IsEmpty ? 0 : await content.ReadAsync(block, part.Start, context.RequestAborted);
+            // One byte of an empty blob too: an upstream that sends nothing for another digest shows at the end only.
+            var block = first.AsMemory(0, (int)Math.Clamp(part.Length, 1, FirstBlockSize));
+            var read = await content.ReadAsync(block, part.Start, context.RequestAborted);
             SetHeaders(context.Response.Headers, digest, status);
             SetExtent(context.Response, part, length);
             var (sent, isCut) = await CopyAsync(context, content, part, length is not null, block[..read]);

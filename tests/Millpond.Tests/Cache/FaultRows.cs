@@ -85,6 +85,7 @@ internal static class FaultRows
             Requests = 1,
             Kept = Kept.Nothing,
         };
+        yield return Refused(UpstreamFault.EmptyBody, "has");
         yield return Refused(UpstreamFault.ShortContentLength, "has");
         yield return Refused(UpstreamFault.LongContentLength, "has");
         yield return Refused(UpstreamFault.GzipBody, "compressed");
@@ -94,7 +95,7 @@ internal static class FaultRows
             Status = [200],
             Requests = 1,
         };
-        foreach (var fault in new[] { UpstreamFault.WrongBytes, UpstreamFault.GzipBody, UpstreamFault.ShortContentLength })
+        foreach (var fault in new[] { UpstreamFault.WrongBytes, UpstreamFault.EmptyBody, UpstreamFault.GzipBody, UpstreamFault.ShortContentLength })
         {
             yield return new(fault, "of a manifest", PulledKind.Manifest)
             {

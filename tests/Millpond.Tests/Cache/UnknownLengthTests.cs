@@ -50,6 +50,21 @@ public sealed class UnknownLengthTests
     }
 
     [Fact]
+    public async Task An_empty_body_is_no_blob_of_another_digest()
+    {
+        var blob = TestBlob.Generated(seed: 65, 1000);
+        await using var upstream = await FakeUpstream.StartAsync();
+        upstream.AddBlob("team/app", blob);
+        await using var host = await MillpondHost.StartAsync(upstream);
+        upstream.Arm(UpstreamFault.EmptyBody, kind: RequestKind.Blob);
+        using var empty = await host.BlobAsync("up/team/app", blob.Digest);
+        Assert.Equal(HttpStatusCode.BadGateway, empty.StatusCode);
+
+        using var whole = await host.BlobAsync("up/team/app", blob.Digest);
+        Assert.Equal(blob.ToArray(), await whole.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
     public async Task A_partial_that_holds_all_of_it_is_completed()
     {
         var blob = TestBlob.Generated(seed: 63, 300_000);

@@ -105,6 +105,9 @@ internal sealed class UpstreamBodies(FakeUpstreamOptions options, UpstreamJourna
                 context.Response.Headers.ContentRange = $"bytes {part.From - 1}-{part.End - 1}/{part.End}";
                 context.Response.ContentLength = length + 1;
                 return part with { From = part.From - 1 };
+            case UpstreamFault.EmptyBody:
+                context.Response.ContentLength = 0;
+                return part with { End = part.From };
             case UpstreamFault.ShortContentLength:
                 context.Response.ContentLength = length - 1;
                 return part with { End = part.End - 1 };

@@ -19,6 +19,9 @@ public enum UpstreamFault
     /// <summary>The right length, one byte flipped.</summary>
     WrongBytes,
 
+    /// <summary>A Content-Length of zero and nothing after it.</summary>
+    EmptyBody,
+
     /// <summary>A Content-Length and a body that are one byte short.</summary>
     ShortContentLength,
 
@@ -91,7 +94,7 @@ internal static class FaultStages
     public static FaultStage StageOf(UpstreamFault fault) => fault switch
     {
         UpstreamFault.CutAtStart or UpstreamFault.CutAfterOneByte or UpstreamFault.CutAtHalf or UpstreamFault.CutAtNinetyPercent
-            or UpstreamFault.CutBeforeLastByte or UpstreamFault.IgnoresRange or UpstreamFault.WrongRangeStart or UpstreamFault.WrongBytes
+            or UpstreamFault.CutBeforeLastByte or UpstreamFault.IgnoresRange or UpstreamFault.WrongRangeStart or UpstreamFault.WrongBytes or UpstreamFault.EmptyBody
             or UpstreamFault.ShortContentLength or UpstreamFault.LongContentLength or UpstreamFault.NoContentLength
             or UpstreamFault.GzipBody or UpstreamFault.Stall or UpstreamFault.Trickle => FaultStage.Body,
         UpstreamFault.UnauthorizedOnResume or UpstreamFault.TokenExpires => FaultStage.Authorisation,
