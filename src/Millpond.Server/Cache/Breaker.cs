@@ -18,7 +18,10 @@ internal sealed class Breaker(TimeProvider time)
     private int failures;
     private bool open;
     private TimeSpan probeDelay = FirstProbe;
-    private DateTimeOffset nextProbe;
+
+    // Since a timestamp, which no change of the time of day moves.
+    private TimeSpan probeWait;
+    private long probeWaitSince;
 
     public bool IsOpen => Volatile.Read(ref open);
 
@@ -41,7 +44,7 @@ internal sealed class Breaker(TimeProvider time)
         {
             lock (gate)
             {
-                var left = nextProbe - time.GetUtcNow();
+                var left = probeWait - time.GetElapsedTime(probeWaitSince);
                 return left > FirstProbe ? left : FirstProbe;
             }
         }
@@ -76,7 +79,7 @@ internal sealed class Breaker(TimeProvider time)
 
             open = true;
             closed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            nextProbe = time.GetUtcNow() + probeDelay;
+            Await(probeDelay);
             return true;
         }
     }
@@ -88,8 +91,14 @@ internal sealed class Breaker(TimeProvider time)
         {
             var delay = probeDelay;
             probeDelay = TimeSpan.FromTicks(Math.Min(probeDelay.Ticks * 2, SlowestProbe.Ticks));
-            nextProbe = time.GetUtcNow() + delay;
+            Await(delay);
             return delay;
         }
+    }
+
+    private void Await(TimeSpan delay)
+    {
+        probeWait = delay;
+        probeWaitSince = time.GetTimestamp();
     }
 }

@@ -24,8 +24,11 @@ internal sealed class RateBudget(TimeProvider time)
     private int running;
     private int untold;
     private RateLimit? last;
-    private DateTimeOffset lastAt;
-    private DateTimeOffset throttledUntil;
+
+    // Timestamps, which no change of the time of day moves.
+    private long lastAt;
+    private long throttledAt;
+    private TimeSpan throttledFor;
 
     public RateLimit? Last
     {
@@ -44,7 +47,7 @@ internal sealed class RateBudget(TimeProvider time)
         {
             lock (gate)
             {
-                return throttledUntil > time.GetUtcNow() ? throttledUntil : null;
+                return ThrottledNow() is { } left ? time.GetUtcNow() + left : null;
             }
         }
     }
@@ -68,8 +71,7 @@ internal sealed class RateBudget(TimeProvider time)
         {
             lock (gate)
             {
-                var left = throttledUntil - time.GetUtcNow();
-                return left > TimeSpan.Zero ? left : null;
+                return ThrottledNow();
             }
         }
     }
@@ -104,29 +106,31 @@ internal sealed class RateBudget(TimeProvider time)
     {
         lock (gate)
         {
-            var now = time.GetUtcNow();
             if (limit is not null)
             {
                 last = limit;
-                lastAt = now;
+                lastAt = time.GetTimestamp();
             }
 
             if (outcome == UpstreamOutcome.Throttled)
             {
                 var asked = retryAfter ?? DefaultRetryAfter;
-                throttledUntil = now + (asked < LongestThrottle ? asked : LongestThrottle);
+                throttledAt = time.GetTimestamp();
+                throttledFor = asked < LongestThrottle ? asked : LongestThrottle;
             }
             else if (outcome == UpstreamOutcome.Found && limit is { Remaining: > 0 })
             {
-                throttledUntil = default;
+                throttledFor = default;
             }
         }
     }
 
-    private bool IsLowNow()
+    private TimeSpan? ThrottledNow()
     {
-        var now = time.GetUtcNow();
-        return throttledUntil > now
-            || last is not null && now - lastAt < last.Window && last.Remaining - running - untold <= last.Limit * BackgroundShare;
+        var left = throttledFor - time.GetElapsedTime(throttledAt);
+        return left > TimeSpan.Zero ? left : null;
     }
+
+    private bool IsLowNow() => ThrottledNow() is not null
+        || last is not null && time.GetElapsedTime(lastAt) < last.Window && last.Remaining - running - untold <= last.Limit * BackgroundShare;
 }

@@ -43,6 +43,24 @@ public sealed class BreakerTests
     }
 
     [Fact]
+    public void A_clock_set_back_prolongs_no_throttle_no_low_limit_and_no_wait_for_a_probe()
+    {
+        var time = new SettableTime();
+        var (budget, breaker) = (new RateBudget(time), new Breaker(time));
+        budget.Learn(UpstreamOutcome.Throttled, TimeSpan.FromSeconds(30), new RateLimit(100, 0, TimeSpan.FromMinutes(1)));
+        breaker.Failed();
+        breaker.Failed();
+        time.SetBack = TimeSpan.FromHours(1);
+        Assert.Equal(TimeSpan.FromSeconds(30), budget.Throttled);
+        Assert.Equal(TimeSpan.FromSeconds(1), breaker.UntilProbe);
+        time.Advance(TimeSpan.FromSeconds(30));
+        Assert.Null(budget.Throttled);
+        Assert.True(budget.IsLow);
+        time.Advance(TimeSpan.FromSeconds(30));
+        Assert.False(budget.IsLow);
+    }
+
+    [Fact]
     public void A_throttle_of_a_day_is_tried_again_after_a_quarter_of_an_hour()
     {
         var time = new FakeTimeProvider();
@@ -85,5 +103,15 @@ public sealed class BreakerTests
         Assert.Equal(low, budget.IsLow);
         time.Advance(TimeSpan.FromHours(6));
         Assert.False(budget.IsLow);
+    }
+
+    /// <summary>A clock whose time of day is set, which its timestamps do not follow; the fake one's own setting moves both.</summary>
+    private sealed class SettableTime : FakeTimeProvider
+    {
+        public TimeSpan SetBack { get; set; }
+
+        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() - SetBack;
+
+        public override long GetTimestamp() => base.GetUtcNow().Ticks;
     }
 }
