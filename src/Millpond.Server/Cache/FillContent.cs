@@ -12,6 +12,9 @@ internal sealed class FillContent(Fill fill, Func<long?, PrivateContent> openPri
     /// <summary>This reader's own source, far ahead of the download or in its place.</summary>
     private PrivateContent? own;
     private bool holdsSideRequest;
+
+    /// <summary>Ends the side request for good; one token for all its reads, as its source wants it.</summary>
+    private CancellationTokenSource? sideRequestEnds;
     private bool sideRequestFailed;
     private bool readsOnAlone;
     private bool disposed;
@@ -94,13 +97,45 @@ internal sealed class FillContent(Fill fill, Func<long?, PrivateContent> openPri
         try
         {
             own ??= openPrivate(isPart && expectedEnd < fill.Size ? expectedEnd : null);
-            return await own.ReadAsync(buffer, offset, cancellationToken);
+            sideRequestEnds ??= CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            var reading = own.ReadAsync(buffer, offset, sideRequestEnds.Token).AsTask();
+            if (!reading.IsCompleted)
+            {
+                await AwaitEitherAsync(reading, offset, cancellationToken);
+            }
+
+            return await reading;
         }
         catch (FillFailedException)
         {
             sideRequestFailed = true;
-            EndSideRequest();
-            return null;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // The download has come by first.
+        }
+
+        EndSideRequest();
+        return null;
+    }
+
+    /// <summary>Gives the side request up where the download comes by first: it may wait for a slot that the download itself holds.</summary>
+    private async Task AwaitEitherAsync(Task reading, long offset, CancellationToken cancellationToken)
+    {
+        using var done = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        await Task.WhenAny(reading, AwaitDownloadAsync(done.Token));
+        await done.CancelAsync();
+        if (!reading.IsCompleted)
+        {
+            await sideRequestEnds!.CancelAsync();
+        }
+
+        async Task AwaitDownloadAsync(CancellationToken ending)
+        {
+            while (fill.Released <= offset && !fill.IsWhole && fill.Failure is null && !fill.StoringFailed)
+            {
+                await fill.WaitBeyondAsync(offset, ending);
+            }
         }
     }
 
@@ -111,6 +146,8 @@ internal sealed class FillContent(Fill fill, Func<long?, PrivateContent> openPri
             holdsSideRequest = false;
             own?.Close();
             own = null;
+            sideRequestEnds?.Dispose();
+            sideRequestEnds = null;
             fill.ReturnSideRequest();
         }
     }

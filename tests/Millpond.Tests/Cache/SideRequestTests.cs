@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Time.Testing;
+using Millpond.Server.Configuration;
 using Millpond.Tests.Fixtures;
 
 namespace Millpond.Tests.Cache;
@@ -75,6 +76,33 @@ public sealed class SideRequestTests
         await ahead.WaitAsync(Patience.Limit, TestContext.Current.CancellationToken);
         Assert.Equal(5, refusing.Taken);
         Assert.Equal(6, upstream.Requests(RequestKind.Blob).Count);
+    }
+
+    [Fact]
+    public async Task A_side_request_that_waits_for_a_slot_is_given_up_when_the_download_has_caught_up()
+    {
+        var time = new FakeTimeProvider();
+        await using var upstream = await NewUpstreamAsync();
+        await using var parts = new CacheParts(upstream, time, rule => rule with { Limits = new UpstreamLimits(Fills: 1) });
+        Gate[] gates = [upstream.Park(Layer.Digest, Megabyte), upstream.Park(Layer.Digest, 2 * Megabyte), upstream.Park(Layer.Digest, 160L * Megabyte)];
+        await using var whole = await parts.PullAsync("team/app", Layer);
+        await using var range = await parts.PullAsync("team/app", Layer);
+        range.Expect(Far, 2000);
+        await CacheParts.ReadAsync(whole, Layer, 0, 1000);
+        var ahead = CacheParts.ReadAsync(range, Layer, Far, 1000);
+        time.Advance(TimeSpan.FromSeconds(10));
+        gates[0].Open();
+        await gates[1].WhenReached();
+        await CacheParts.ReadAsync(whole, Layer, Megabyte + 100_000, 1000);
+        Assert.False(ahead.IsCompleted);
+
+        // The download holds the one slot there is until its end.
+        gates[1].Open();
+        await ahead.WaitAsync(Patience.Limit, TestContext.Current.CancellationToken);
+        await CacheParts.ReadAsync(range, Layer, Far + 1000, 1000);
+        Assert.Single(upstream.Requests(RequestKind.Blob));
+        gates[2].Open();
+        await CacheParts.ReadAsync(whole, Layer, 199L * Megabyte, 1000);
     }
 
     private static int Bodies(CacheParts parts) => parts.Upstreams.States().First(state => state.Rule == "up").FillsRunning;
