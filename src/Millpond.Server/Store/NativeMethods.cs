@@ -6,8 +6,8 @@ namespace Millpond.Server.Store;
 /// <summary>What .NET has no call for: it refuses to open a folder, and a rename is durable only after its folder was synced.</summary>
 internal static partial class NativeMethods
 {
-    /// <summary>O_RDONLY | O_DIRECTORY on Linux.</summary>
-    private const int OpenFolder = 0x10000;
+    /// <summary>O_RDONLY. Not O_DIRECTORY with it, whose number differs between processors: on 64-bit ARM the one of x64 means O_DIRECT.</summary>
+    private const int OpenFolder = 0;
 
     /// <summary>FALLOC_FL_KEEP_SIZE: blocks are reserved, the file's length stays what was written.</summary>
     private const int KeepSize = 1;
