@@ -29,7 +29,7 @@ internal sealed class BlobPull(
     public async ValueTask<PullResult<BlobHead>> HeadAsync(RuleMatch target, Digest digest, PullOptions options, CancellationToken cancellationToken)
     {
         var linked = known.IsLinked(target.Repository, digest);
-        if (linked && (store.FindLength(digest) ?? fills.Find(digest)?.Size ?? catalog.FindDescribedSize(target.Repository, digest)) is { } length)
+        if (linked && (FindLength(target, digest) ?? fills.Find(digest)?.Size ?? catalog.FindDescribedSize(target.Repository, digest)) is { } length)
         {
             return new PullResult<BlobHead>(new BlobHead(length), CacheStatus.Hit, null);
         }
@@ -40,20 +40,21 @@ internal sealed class BlobPull(
         }
 
         var upstream = upstreams[target.Rule];
-        if (negative.Find<BlobProbe>(target.Repository, NegativeCache.Blob(digest), upstream.CredentialVersion) is { } refused)
+        var version = upstream.CredentialVersion;
+        if (negative.Find<BlobProbe>(target.Repository, NegativeCache.Blob(digest), version) is { } refused)
         {
             return refused.ToFailure(target.Rule, PullFailureKind.BlobUnknown);
         }
 
         var probe = await upstream.ProbeBlobAsync(options.ProofReason, target.UpstreamRepository, digest, cancellationToken);
-        negative.Learn(target.Repository, NegativeCache.Blob(digest), upstream.CredentialVersion, probe);
+        negative.Learn(target.Repository, NegativeCache.Blob(digest), version, probe);
         if (!probe.IsFound)
         {
             return probe.ToFailure(target.Rule, PullFailureKind.BlobUnknown);
         }
 
         await known.LinkProvenAsync(target, digest);
-        return (probe.Value.Length ?? store.FindLength(digest)) is { } told
+        return (probe.Value.Length ?? FindLength(target, digest)) is { } told
             ? new PullResult<BlobHead>(new BlobHead(told), CacheStatus.Miss, null)
             : new PullFailure(
                 PullFailureKind.UpstreamFailed, $"{target.Rule.UpstreamName} does not say how long {digest} is", target.Rule.Prefix, target.Rule.UpstreamName);
@@ -62,7 +63,7 @@ internal sealed class BlobPull(
     /// <summary>Fetches a blob in the background, without a client; null when it is here.</summary>
     public async Task<PullFailure?> FetchAsync(RuleMatch target, Digest digest, long size, RequestReason reason, CancellationToken cancellationToken)
     {
-        if (known.IsLinked(target.Repository, digest) && store.FindLength(digest) is not null)
+        if (known.IsLinked(target.Repository, digest) && FindLength(target, digest) is not null)
         {
             return null;
         }
@@ -76,7 +77,9 @@ internal sealed class BlobPull(
             }
 
             await fill.Ended.WaitAsync(cancellationToken);
-            return fill.Failure;
+            return fill.StoringFailed
+                ? new PullFailure(PullFailureKind.UpstreamFailed, $"{digest} does not fit on the disk of this cache", target.Rule.Prefix, target.Rule.UpstreamName)
+                : fill.Failure;
         }
         finally
         {
@@ -131,8 +134,9 @@ internal sealed class BlobPull(
         }
 
         var upstream = upstreams[target.Rule];
+        var version = upstream.CredentialVersion;
         var probe = await upstream.ProbeBlobAsync(reason, target.UpstreamRepository, digest, cancellationToken);
-        negative.Learn(target.Repository, NegativeCache.Blob(digest), upstream.CredentialVersion, probe);
+        negative.Learn(target.Repository, NegativeCache.Blob(digest), version, probe);
         if (!probe.IsFound)
         {
             return probe.ToFailure(target.Rule, PullFailureKind.BlobUnknown);
@@ -248,6 +252,12 @@ internal sealed class BlobPull(
 
         return blob;
     }
+
+    /// <summary>The length of what <see cref="Open"/> would open.</summary>
+    private long? FindLength(RuleMatch target, Digest digest) =>
+        store.FindLength(digest) is { } length && length == (known.FindStoredSize(digest) ?? catalog.FindDescribedSize(target.Repository, digest) ?? length)
+            ? length
+            : null;
 
     private static PullFailure NotCached(RuleMatch target, Digest digest) => new(
         PullFailureKind.NotCached, $"{digest} is not cached, and the request said only-if-cached", target.Rule.Prefix, target.Rule.UpstreamName);

@@ -37,6 +37,7 @@ internal sealed partial class FillWorkshop(
 
         var begun = time.GetTimestamp();
         var upstream = upstreams[fill.Target.Rule];
+        var version = upstream.CredentialVersion;
         using var hash = IncrementalHash.CreateHash(fill.Digest.Algorithm == "sha512" ? HashAlgorithmName.SHA512 : HashAlgorithmName.SHA256);
         var staging = resume ? TakeUpPartial(fill, hash) : null;
         using var body = new ResumingBody(
@@ -56,7 +57,7 @@ internal sealed partial class FillWorkshop(
 
                 if (failure is not null)
                 {
-                    negative.Learn(fill.Target.Repository, NegativeCache.Blob(fill.Digest), upstream.CredentialVersion, body.LastResult!);
+                    negative.Learn(fill.Target.Repository, NegativeCache.Blob(fill.Digest), version, body.LastResult!);
                     await EndAsync(fill, staging, failure);
                     return false;
                 }

@@ -77,13 +77,14 @@ internal sealed partial class ManifestFetch(
         }
 
         var upstream = upstreams[target.Rule];
-        if (negative.Find<ManifestBody>(target.Repository, reference, upstream.CredentialVersion) is { } refused)
+        var version = upstream.CredentialVersion;
+        if (negative.Find<ManifestBody>(target.Repository, reference, version) is { } refused)
         {
             return refused.ToFailure(target.Rule, PullFailureKind.ManifestUnknown);
         }
 
         var result = await AskAsync(target, upstream, reference, reason, cancellationToken);
-        negative.Learn(target.Repository, reference, upstream.CredentialVersion, result);
+        negative.Learn(target.Repository, reference, version, result);
         if (!result.IsFound)
         {
             return result.ToFailure(target.Rule, PullFailureKind.ManifestUnknown);

@@ -79,13 +79,14 @@ internal sealed class ManifestPull(
     private async Task<PullFailure?> ProveAsync(RuleMatch target, Digest digest, RequestReason reason, CancellationToken cancellationToken)
     {
         var upstream = upstreams[target.Rule];
-        if (negative.Find<Upstream.ManifestHead>(target.Repository, digest.ToString(), upstream.CredentialVersion) is { } refused)
+        var version = upstream.CredentialVersion;
+        if (negative.Find<Upstream.ManifestHead>(target.Repository, digest.ToString(), version) is { } refused)
         {
             return refused.ToFailure(target.Rule, PullFailureKind.ManifestUnknown);
         }
 
         var head = await upstream.HeadManifestAsync(reason, target.UpstreamRepository, digest.ToString(), cancellationToken);
-        negative.Learn(target.Repository, digest.ToString(), upstream.CredentialVersion, head);
+        negative.Learn(target.Repository, digest.ToString(), version, head);
         return head.IsFound ? null : head.ToFailure(target.Rule, PullFailureKind.ManifestUnknown);
     }
 

@@ -37,6 +37,7 @@ internal sealed class NegativeCache(NegativeCacheConfiguration configuration, Ti
         return holds ? new UpstreamResult<T>(refusal.Outcome, null, refusal.Reason) : null;
     }
 
+    /// <param name="credentialVersion">As of before the question: a credential that came while the old one was refused is not refused yet.</param>
     public void Learn<T>(RepositoryName repository, string reference, string credentialVersion, UpstreamResult<T> result)
         where T : class
     {

@@ -85,8 +85,9 @@ internal sealed partial class UpstreamList(
             return new UpstreamResult<byte[]>(UpstreamOutcome.Found, current.Content.ToArray());
         }
 
+        var version = upstream.CredentialVersion;
         var result = await ask(upstream, cancellationToken);
-        negative.Learn(target.Repository, NegativeCache.List(key), upstream.CredentialVersion, result);
+        negative.Learn(target.Repository, NegativeCache.List(key), version, result);
         if (!result.IsFound)
         {
             return result;

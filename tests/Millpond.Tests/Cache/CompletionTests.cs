@@ -116,6 +116,18 @@ public sealed class CompletionTests
         Assert.DoesNotContain(upstream.Requests(), request => request.Url.Contains("team/app", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task What_was_passed_through_for_want_of_room_is_not_complete()
+    {
+        await using var upstream = await FakeUpstream.StartAsync();
+        upstream.Add("team/app", TestImages.TwoPlatforms(seed: 124), "1");
+        await using var host = await MillpondHost.StartAsync(
+            [MillpondHost.Rule("up", upstream) with { CompleteIndexes = IndexCompletion.Everything }],
+            new MillpondHostOptions { Configure = all => all with { Storage = all.Storage with { Limit = new(10, 0) } } });
+        await host.PullManifestAsync("up/team/app", "1");
+        await host.Log.WhenLineAsync("of up/team/app waits and is tried again");
+    }
+
     private static Digest Numbered(int number) => Digest.Sha256(BitConverter.GetBytes(number));
 
     /// <summary>Moves the clock until the work is done: nothing says when a wait has begun.</summary>

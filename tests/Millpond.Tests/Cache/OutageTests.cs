@@ -174,6 +174,8 @@ public sealed class OutageTests
         await host.PullAsync("up/team/app", Image, "1");
         await host.Log.WhenLineAsync($"Filled {Image.Layer.Digest}", times: 2);
         await File.WriteAllTextAsync(file, "short", TestContext.Current.CancellationToken);
+        using var head = await host.BlobAsync("up/team/app", Image.Layer.Digest, method: HttpMethod.Head);
+        Assert.Equal(Image.Layer.Length, head.Content.Headers.ContentLength);
         await host.PullAsync("up/team/app", Image, "1");
         Assert.Equal(3, upstream.Requests(RequestKind.Blob).Count(request => request.Reference == Image.Layer.Digest.ToString()));
     }
@@ -194,6 +196,32 @@ public sealed class OutageTests
         Assert.Equal("hit", blob.CacheStatus());
         Assert.Equal(Image.Layer.Digest, Image.Layer.Digest.Rehash(await blob.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken)));
         Assert.Empty(upstream.Requests(RequestKind.Blob));
+    }
+
+    [Fact]
+    public async Task A_refusal_is_not_remembered_for_a_credential_that_came_while_the_old_one_was_refused()
+    {
+        using var secrets = new TemporaryFolder();
+        var file = secrets.File("credential.json");
+        await File.WriteAllTextAsync(file, """{"username": "u", "accessToken": "old"}""", TestContext.Current.CancellationToken);
+        await using var upstream = await Millpond.Tests.Upstream.TestServer.StartAsync(async context =>
+        {
+            await File.WriteAllTextAsync(file, """{"username": "u", "accessToken": "new"}""");
+            context.Response.StatusCode = 403;
+        });
+        await using var host = await MillpondHost.StartAsync(
+            [MillpondHost.Rule("up", upstream.Url) with { Credential = new CredentialSource(file, null, null) }]);
+        foreach (var path in new[] { $"manifests/{Image.Digest}", $"blobs/{Image.Layer.Digest}", "tags/list" })
+        {
+            await File.WriteAllTextAsync(file, """{"username": "u", "accessToken": "old"}""", TestContext.Current.CancellationToken);
+            for (var i = 1; i <= 2; i++)
+            {
+                upstream.Requests.Clear();
+                using var refused = await host.Client.GetAsync(new Uri(host.Address, $"/v2/up/team/app/{path}"), TestContext.Current.CancellationToken);
+                Assert.Equal(HttpStatusCode.BadGateway, refused.StatusCode);
+                Assert.NotEmpty(upstream.Requests);
+            }
+        }
     }
 
     /// <summary>
