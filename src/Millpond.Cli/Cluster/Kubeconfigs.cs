@@ -70,7 +70,7 @@ internal static class Kubeconfigs
 
             return read;
         }
-        catch (Exception e) when (e is KubeConfigException or YamlException or FormatException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is KubeConfigException or YamlException or ArgumentException or FormatException or IOException or UnauthorizedAccessException)
         {
             throw new CommandFailedException($"The kubeconfig {file} cannot be used: {e.Message}", e);
         }

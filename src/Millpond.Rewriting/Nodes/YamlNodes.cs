@@ -48,11 +48,11 @@ internal sealed class YamlNodes
             fault = new DocumentFault((int)Math.Max(e.Start.Line, 1), e.Message);
             return false;
         }
-        catch (InvalidOperationException)
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
         {
-            // How the parser's queue of tokens answers some broken flow collections, instead of a syntax error.
+            // How the parser answers some broken flow collections, and tags that are none, instead of a syntax error.
             documents.Clear();
-            fault = new DocumentFault(1, "not YAML: brackets or keys do not match");
+            fault = new DocumentFault(1, e is ArgumentException ? "not YAML: a tag is none" : "not YAML: brackets or keys do not match");
             return false;
         }
     }

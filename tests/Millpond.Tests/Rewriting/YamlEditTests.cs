@@ -88,6 +88,21 @@ public sealed partial class YamlEditTests
         Assert.Equal([8, 19], report.References.Select(found => found.Line));
     }
 
+    [Theory]
+    [InlineData("image: !<> quay.io/a/b")]
+    [InlineData("image: !<a%zzb> quay.io/a/b")]
+    [InlineData("image: !<no uri> quay.io/a/b")]
+    [InlineData("image: !!%ff quay.io/a/b")]
+    [InlineData("image: !!str[] quay.io/a/b")]
+    [InlineData("image: !<:> quay.io/a/b")]
+    [InlineData("image: !!\u00e9 quay.io/a/b")]
+    public void A_tag_that_is_none_is_a_fault_of_its_document(string text)
+    {
+        var (report, output) = Corpus.Rewrite("x.yaml", Pod(text));
+        Assert.Equal(Pod(text), output);
+        Assert.Single(report.Faults);
+    }
+
     [Fact]
     public void Bytes_that_are_no_UTF8_stay()
     {
