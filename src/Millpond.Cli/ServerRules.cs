@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Millpond.Images;
+using Millpond.Server.Configuration;
 
 namespace Millpond.Cli;
 
@@ -36,13 +37,12 @@ internal static class ServerRules
 
     private static RuleSource Read(JsonElement root, Uri server)
     {
-        var publicUrl = Text(root, "publicUrl");
         var mappings = root.GetProperty("rules").EnumerateArray().Select(rule => Mapping(rule, enabled: true) with
         {
             Filter = new RepositoryFilter(Texts(rule, "allow"), Texts(rule, "deny")),
         });
         var dormant = root.TryGetProperty("dormant", out var presets) ? presets.EnumerateArray().Select(preset => Mapping(preset, enabled: false)) : [];
-        return new RuleSource(publicUrl is null ? server.Authority : new Uri(publicUrl).Authority, [.. mappings, .. dormant], "all");
+        return new RuleSource(Text(root, "registry") ?? server.Authority, [.. mappings, .. dormant], TierNames.All);
     }
 
     private static RewriteMapping Mapping(JsonElement rule, bool enabled) => new(

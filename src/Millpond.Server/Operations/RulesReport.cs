@@ -11,6 +11,7 @@ public static class RulesReport
     public static void Write(Utf8JsonWriter json, ServerConfiguration configuration)
     {
         json.WriteString("publicUrl", configuration.PublicUrl?.ToString().TrimEnd('/'));
+        json.WriteString("registry", configuration.Admission.Registry?.ToString() ?? configuration.PublicUrl?.Authority);
         json.WriteStartArray("rules");
         foreach (var rule in configuration.Rules)
         {

@@ -27,6 +27,23 @@ public sealed class ServerRulesTests
     }
 
     [Fact]
+    public async Task A_server_names_the_cache_as_its_reviews_of_pods_do()
+    {
+        await using var millpond = await MillpondHost.StartAsync(
+            [new PullThroughRule { Prefix = "hub", UpstreamName = "docker.io", Upstream = new("http://127.0.0.1:1") }],
+            new()
+            {
+                Configure = configuration => configuration with
+                {
+                    PublicUrl = new("https://mill.example"),
+                    Admission = configuration.Admission with { Registry = Millpond.Images.RegistryAddress.Parse("nodes.example/path") },
+                },
+            });
+        var (_, output, _) = await RunAsync(YamlEditTests.Pod("image: nginx"), "rewrite", "-", "--server", millpond.Address.ToString());
+        Assert.Equal(YamlEditTests.Pod("image: nodes.example/path/hub/library/nginx"), output);
+    }
+
+    [Fact]
     public async Task Coverage_asks_what_is_cached_and_makes_nothing_be_fetched()
     {
         await using var upstream = await FakeUpstream.StartAsync();
