@@ -110,13 +110,15 @@ internal sealed partial class ManifestFetch(
     private async Task<UpstreamResult<ManifestBody>> AskAsync(
         RuleMatch target, GovernedUpstream upstream, string reference, RequestReason reason, CancellationToken cancellationToken)
     {
+        var begun = time.GetTimestamp();
         using var bound = new CancellationTokenSource(ColdBound, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, bound.Token);
         try
         {
             var result = await upstream.GetManifestAsync(reason, target.UpstreamRepository, reference, both.Token);
-            if (!result.Outcome.IsTransient() || upstream.Governor.IsOpen)
+            if (!result.Outcome.IsTransient() || upstream.Governor.IsOpen || time.GetElapsedTime(begun) + BetweenTries >= ColdBound)
             {
+                // A second try that has no time left would count as a second failure.
                 return result;
             }
 

@@ -92,7 +92,9 @@ internal sealed class ResumingBody : IDisposable
                     return null;
                 }
 
-                if (attempt == MostFirstTries || LastResult is not { } last || !last.Outcome.IsTransient() || upstream.Governor.IsOpen)
+                // A second try that has no time left would count as a second failure.
+                if (attempt == MostFirstTries || LastResult is not { } last || !last.Outcome.IsTransient() || upstream.Governor.IsOpen
+                    || time.GetElapsedTime(begun) + FirstDelay >= FirstAnswer)
                 {
                     return failure;
                 }

@@ -80,6 +80,29 @@ public sealed class FillTests
     }
 
     [Fact]
+    public async Task So_many_fills_run_on_without_a_reader_and_no_more()
+    {
+        TestBlob[] blobs = [.. Enumerable.Range(0, 3).Select(number => TestBlob.Generated(seed: 210 + number, length: 4_000_000))];
+        await using var upstream = await FakeUpstream.StartAsync();
+        await using var host = await MillpondHost.StartAsync(
+            upstream, new MillpondHostOptions { Configure = all => all with { Storage = all.Storage with { OrphanFills = 2, NearlyDone = 0 } } });
+        var gates = new List<Gate>();
+        foreach (var blob in blobs)
+        {
+            upstream.AddBlob("team/app", blob);
+            gates.Add(upstream.Park(blob.Digest, after: 1_000_000));
+            using var client = await host.BlobAsync("up/team/app", blob.Digest);
+            await gates[^1].WhenReached();
+        }
+
+        // The third one leaves when two run on already.
+        await host.Log.WhenLineAsync("Paused");
+        gates.ForEach(gate => gate.Open());
+        await host.Log.WhenLineAsync("Filled", times: 2);
+        Assert.Single(host.Log.Lines, line => line.Message.StartsWith("Paused", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_fill_that_nobody_waits_for_pauses_and_the_next_client_goes_on_from_its_partial()
     {
         await using var upstream = await NewUpstreamAsync();

@@ -138,6 +138,34 @@ public sealed class OutageTests
         hole.Disarm();
     }
 
+    [Theory]
+    [InlineData(29.9)]
+    [InlineData(30)]
+    public async Task One_pull_that_gets_no_answer_is_one_failure_and_opens_no_breaker(double firstByte)
+    {
+        var time = new FakeTimeProvider();
+        await using var upstream = await FakeUpstream.StartAsync();
+        upstream.Add("team/app", Image, "1", "2");
+        await using var host = await MillpondHost.StartAsync(
+            [MillpondHost.Rule("up", upstream) with { Timeouts = new UpstreamTimeouts { FirstByte = TimeSpan.FromSeconds(firstByte) } }],
+            new MillpondHostOptions { Time = time });
+        upstream.Arm(UpstreamFault.BlackHole, times: 1, kind: RequestKind.Manifest);
+        var pull = host.ManifestAsync("up/team/app", "1");
+        await upstream.WhenRequestsReach(1, RequestKind.Manifest);
+        time.Advance(TimeSpan.FromSeconds(firstByte));
+        await AdvanceUntilAsync(time, pull);
+        Assert.Equal(HttpStatusCode.GatewayTimeout, (await pull).StatusCode);
+        await host.PullManifestAsync("up/team/app", "2");
+
+        upstream.Arm(UpstreamFault.BlackHole, times: 1, kind: RequestKind.Blob);
+        var blob = host.BlobAsync("up/team/app", Image.Layer.Digest);
+        await upstream.WhenRequestsReach(1, RequestKind.Blob);
+        time.Advance(TimeSpan.FromSeconds(firstByte));
+        await AdvanceUntilAsync(time, blob);
+        using var next = await host.BlobAsync("up/team/app", Image.Blobs[0].Digest);
+        Assert.Equal(HttpStatusCode.OK, next.StatusCode);
+    }
+
     [Fact]
     public async Task The_breaker_closes_by_a_probe_and_not_by_a_client()
     {
