@@ -46,10 +46,10 @@ public sealed partial class CacheServices : IAsyncDisposable
         var queue = new CompletionQueue();
         var fetch = new ManifestFetch(upstreams, memory, known, negative, catalog, queue, time, logs.CreateLogger<ManifestFetch>(), token);
         var check = new TagCheck(upstreams, memory, fetch, freshness, catalog, time, logs.CreateLogger<TagCheck>(), token);
-        var manifests = new ManifestPull(upstreams, memory, fetch, check, freshness, known, negative, catalog, time);
+        var manifests = new ManifestPull(upstreams, memory, fetch, check, freshness, known, negative, catalog, time, token);
 
         var lists = new UpstreamList(upstreams, catalog, freshness, negative, time, logs.CreateLogger<UpstreamList>(), token);
-        PullThrough = new PullThrough(manifests, blobs, new TagLists(lists, catalog), new ReferrerLists(lists, catalog));
+        PullThrough = new PullThrough(manifests, blobs, new TagLists(lists, catalog), new ReferrerLists(lists, catalog, known));
 
         Observe(metrics);
         store.StartWith(catalog.TotalBlobBytes());

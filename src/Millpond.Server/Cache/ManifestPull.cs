@@ -7,8 +7,10 @@ namespace Millpond.Server.Cache;
 /// <summary>Pulls of manifests by tag and by digest. What is fresh completes without waiting for anything.</summary>
 internal sealed class ManifestPull(
     GovernedUpstreams upstreams, ManifestMemory memory, ManifestFetch fetch, TagCheck check, Freshness freshness, KnownBlobs known, NegativeCache negative,
-    CatalogDatabase catalog, TimeProvider time)
+    CatalogDatabase catalog, TimeProvider time, CancellationToken stopping)
 {
+    private readonly SingleFlight<(RepositoryName, Digest, bool IsBackground), PullFailure?> proofs = new(stopping);
+
     public ValueTask<PullResult<ManifestContent>> ByTagAsync(RuleMatch target, string tag, PullOptions options, CancellationToken cancellationToken)
     {
         if (memory.FindTag(target.Repository, tag) is not { } entry)
@@ -63,7 +65,9 @@ internal sealed class ManifestPull(
                 return NotCached(target, digest.ToString());
             }
 
-            if (await ProveAsync(target, digest, options.ProofReason, cancellationToken) is { } unproven)
+            var reason = options.ProofReason;
+            if (await proofs.RunAsync((target.Repository, digest, reason.IsBackground()), token => ProveAsync(target, digest, reason, token), cancellationToken)
+                is { } unproven)
             {
                 return unproven;
             }
@@ -78,6 +82,11 @@ internal sealed class ManifestPull(
 
     private async Task<PullFailure?> ProveAsync(RuleMatch target, Digest digest, RequestReason reason, CancellationToken cancellationToken)
     {
+        if (known.IsLinked(target.Repository, digest))
+        {
+            return null;
+        }
+
         var upstream = upstreams[target.Rule];
         var version = upstream.CredentialVersion;
         if (negative.Find<Upstream.ManifestHead>(target.Repository, digest.ToString(), version) is { } refused)
@@ -87,7 +96,14 @@ internal sealed class ManifestPull(
 
         var head = await upstream.HeadManifestAsync(reason, target.UpstreamRepository, digest.ToString(), cancellationToken);
         negative.Learn(target.Repository, digest.ToString(), version, head);
-        return head.IsFound ? null : head.ToFailure(target.Rule, PullFailureKind.ManifestUnknown);
+        if (!head.IsFound)
+        {
+            return head.ToFailure(target.Rule, PullFailureKind.ManifestUnknown);
+        }
+
+        // At once, for those who ask between this proof and the recording of it.
+        known.Link(target.Repository, digest);
+        return null;
     }
 
     private static PullResult<ManifestContent> NotCached(RuleMatch target, string reference) => new PullFailure(

@@ -8,7 +8,7 @@ using Millpond.Server.Upstream;
 namespace Millpond.Server.Cache;
 
 /// <summary>Referrers of a digest: upstream's merged with those whose manifests are here.</summary>
-internal sealed class ReferrerLists(UpstreamList lists, CatalogDatabase catalog)
+internal sealed class ReferrerLists(UpstreamList lists, CatalogDatabase catalog, KnownBlobs known)
 {
     /// <summary>An image is often signed minutes after it was first pulled: that there is no referrer yet is not believed for long.</summary>
     private static readonly TimeSpan EmptyLifetime = TimeSpan.FromMinutes(5);
@@ -17,7 +17,7 @@ internal sealed class ReferrerLists(UpstreamList lists, CatalogDatabase catalog)
     {
         var theirs = await lists.FindAsync(
             target, $"referrers:{subject}", options, content => Lifetime(target, content), (upstream, token) => AskAsync(upstream, target, subject, token),
-            cancellationToken);
+            cancellationToken, content => IsKept(target, subject, content));
         var found = new Dictionary<Digest, ReferrerDescriptor>();
         foreach (var local in catalog.ListReferrers(target.Repository, subject))
         {
@@ -39,6 +39,10 @@ internal sealed class ReferrerLists(UpstreamList lists, CatalogDatabase catalog)
 
     private static TimeSpan Lifetime(RuleMatch target, ReadOnlyMemory<byte> content) =>
         target.Rule.RevalidateAfter > EmptyLifetime && Read(content).Count == 0 ? EmptyLifetime : target.Rule.RevalidateAfter;
+
+    /// <summary>Anybody may ask for the referrers of any digest in any repository: that there are none is remembered of what is here only.</summary>
+    private bool IsKept(RuleMatch target, Digest subject, ReadOnlyMemory<byte> content) =>
+        known.IsLinked(target.Repository, subject) || Read(content).Count > 0;
 
     private static async Task<UpstreamResult<byte[]>> AskAsync(GovernedUpstream upstream, RuleMatch target, Digest subject, CancellationToken cancellationToken)
     {

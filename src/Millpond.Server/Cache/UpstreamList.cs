@@ -19,9 +19,11 @@ internal sealed partial class UpstreamList(
     /// <param name="key">What the document is: <c>tags</c>, or <c>referrers:</c> and a digest.</param>
     /// <param name="lifetime">How long a cached one is served without a check, by its content.</param>
     /// <param name="ask">Gets it from upstream, whole.</param>
+    /// <param name="isKept">Whether what came is worth a row; null = always.</param>
     public async Task<PullResult<byte[]>> FindAsync(
         RuleMatch target, string key, PullOptions options, Func<ReadOnlyMemory<byte>, TimeSpan> lifetime,
-        Func<GovernedUpstream, CancellationToken, Task<UpstreamResult<byte[]>>> ask, CancellationToken cancellationToken)
+        Func<GovernedUpstream, CancellationToken, Task<UpstreamResult<byte[]>>> ask, CancellationToken cancellationToken,
+        Func<ReadOnlyMemory<byte>, bool>? isKept = null)
     {
         var upstream = upstreams[target.Rule];
         var cached = catalog.FindList(target.Repository, key);
@@ -42,7 +44,7 @@ internal sealed partial class UpstreamList(
             return refused.ToFailure(target.Rule, PullFailureKind.NameUnknown);
         }
 
-        var result = await AskAsync(target, key, upstream, cached, ask, cancellationToken);
+        var result = await AskAsync(target, key, upstream, cached, ask, isKept, cancellationToken);
         if (result.IsFound)
         {
             return new PullResult<byte[]>(result.Value, CacheStatus.Miss, null);
@@ -60,13 +62,13 @@ internal sealed partial class UpstreamList(
 
     private async Task<UpstreamResult<byte[]>> AskAsync(
         RuleMatch target, string key, GovernedUpstream upstream, ListRow? seen, Func<GovernedUpstream, CancellationToken, Task<UpstreamResult<byte[]>>> ask,
-        CancellationToken cancellationToken)
+        Func<ReadOnlyMemory<byte>, bool>? isKept, CancellationToken cancellationToken)
     {
         // A check may keep a client as long as a tag check does; a first pull as long as any cold pull.
         var bound = seen is not null ? target.Rule.Timeouts.Revalidate : TimeSpan.FromSeconds(30);
         try
         {
-            return await checks.RunAsync((target.Repository, key), token => AskAndKeepAsync(target, key, upstream, seen, ask, token), cancellationToken)
+            return await checks.RunAsync((target.Repository, key), token => AskAndKeepAsync(target, key, upstream, seen, ask, isKept, token), cancellationToken)
                 .WaitAsync(bound, time, cancellationToken);
         }
         catch (TimeoutException)
@@ -78,7 +80,8 @@ internal sealed partial class UpstreamList(
 
     private async Task<UpstreamResult<byte[]>> AskAndKeepAsync(
         RuleMatch target, string key, GovernedUpstream upstream, ListRow? seen,
-        Func<GovernedUpstream, CancellationToken, Task<UpstreamResult<byte[]>>> ask, CancellationToken cancellationToken)
+        Func<GovernedUpstream, CancellationToken, Task<UpstreamResult<byte[]>>> ask, Func<ReadOnlyMemory<byte>, bool>? isKept,
+        CancellationToken cancellationToken)
     {
         if (catalog.FindList(target.Repository, key) is { } current && (seen is null || current.CheckedAt > seen.CheckedAt))
         {
@@ -94,6 +97,11 @@ internal sealed partial class UpstreamList(
         }
 
         freshness.Succeeded(target.Repository, key);
+        if (isKept?.Invoke(result.Value) == false)
+        {
+            return result;
+        }
+
         try
         {
             await catalog.PutListAsync(target.Repository, target.Rule.Prefix, key, result.Value, time.GetUtcNow());

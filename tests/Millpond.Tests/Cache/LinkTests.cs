@@ -46,6 +46,29 @@ public sealed class LinkTests
     }
 
     [Fact]
+    public async Task A_manifest_that_another_repository_brought_is_proven_once_for_all_who_ask()
+    {
+        await using var upstream = await FakeUpstream.StartAsync();
+        upstream.Add("team/one", Image, "1");
+        upstream.Add("team/two", Image, "1");
+        await using var host = await MillpondHost.StartAsync(upstream);
+        await host.PullManifestAsync("up/team/one", "1");
+        upstream.ClearRequests();
+        var hole = upstream.Arm(UpstreamFault.BlackHole, times: 1, kind: RequestKind.Manifest);
+        var pulls = Enumerable.Range(0, 20).Select(_ => host.ManifestAsync("up/team/two", Image.Digest.ToString())).ToArray();
+        await hole.WhenTaken();
+        hole.Release();
+        foreach (var pull in pulls)
+        {
+            using var response = await pull;
+        }
+
+        using var after = await host.ManifestAsync("up/team/two", Image.Digest.ToString());
+        Assert.Equal(HttpStatusCode.OK, after.StatusCode);
+        Assert.InRange(upstream.Requests(RequestKind.Manifest).Count, 1, 2);
+    }
+
+    [Fact]
     public async Task A_blob_asked_first_by_its_digest_is_proven_with_one_byte()
     {
         await using var upstream = await FakeUpstream.StartAsync();

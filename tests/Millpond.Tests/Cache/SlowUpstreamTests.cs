@@ -99,7 +99,7 @@ public sealed class SlowUpstreamTests
         await parts.Catalog.PutManifestAsync(
             target.Repository, "up", row, ManifestDocument.TryParse(content, row.MediaType), null, TagOrigin.Pulled, time.GetUtcNow());
         upstream.GoDown();
-        var referrers = await new ReferrerLists(parts.Lists, parts.Catalog).ListAsync(target, Old.Digest, default, CancellationToken.None);
+        var referrers = await new ReferrerLists(parts.Lists, parts.Catalog, parts.Known).ListAsync(target, Old.Digest, default, CancellationToken.None);
         Assert.Equal(row.Digest, Assert.Single(referrers.Value!.Manifests).Digest);
     }
 }

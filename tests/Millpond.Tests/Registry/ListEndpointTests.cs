@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using Millpond.Tests.Cache;
 using Millpond.Tests.Fixtures;
 
 namespace Millpond.Tests.Registry;
@@ -123,6 +124,26 @@ public sealed class ListEndpointTests : IAsyncLifetime
         using var after = await GetAsync(millpond, "/v2/_catalog?n=1");
         Assert.Equal(["up/team/app"], await StringsAsync(after, "repositories"));
         Assert.False(after.Headers.Contains("Link"));
+    }
+
+    [Fact]
+    public async Task To_ask_for_referrers_of_what_is_not_here_leaves_nothing_behind()
+    {
+        await using var upstream = await FakeUpstream.StartAsync();
+        var image = TestImages.OnePlatform(seed: 2);
+        upstream.Add("team/app", image, "1");
+        await using var millpond = await MillpondHost.StartAsync(upstream);
+        using var none = await GetAsync(millpond, $"/v2/up/made/up/referrers/{image.Digest}");
+        Assert.Equal(HttpStatusCode.OK, none.StatusCode);
+        using var catalog = await GetAsync(millpond, "/v2/_catalog");
+        Assert.DoesNotContain("made/up", await catalog.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+
+        await millpond.PullManifestAsync("up/team/app", "1");
+        using var kept = await GetAsync(millpond, $"/v2/up/team/app/referrers/{image.Digest}");
+        upstream.ClearRequests();
+        using var again = await GetAsync(millpond, $"/v2/up/team/app/referrers/{image.Digest}");
+        Assert.Equal("hit", again.CacheStatus());
+        upstream.AssertNoRequests();
     }
 
     [Fact]
