@@ -29,20 +29,22 @@ internal sealed record FileSelection(IReadOnlyList<string> Files, bool HasFolder
             }
             else
             {
-                throw new CommandFailedException($"'{path}' is neither a file nor a folder.");
+                throw new CommandFailedException(path.StartsWith("--", StringComparison.Ordinal)
+                    ? $"There is no option '{path}' here; --help lists them. (A file of that name is ./{path}.)"
+                    : $"'{path}' is neither a file nor a folder.");
             }
         }
 
-        return new FileSelection([.. files.Distinct()], hasFolder);
+        return new FileSelection([.. files.DistinctBy(path => path == StandardInput ? path : Path.GetFullPath(path))], hasFolder);
     }
 
-    // Links to folders are not followed: what they lead to is met by its own name, or is outside.
+    // Links to folders are not followed: what they lead to is met by its own name, or is outside. Those that lead nowhere hold nothing.
     private static IEnumerable<string> Within(string folder)
     {
         foreach (var entry in new DirectoryInfo(folder).EnumerateFileSystemInfos())
         {
             var path = Path.Join(folder, entry.Name);
-            if (entry is FileInfo && FileFormats.ByName(entry.Name) is not null)
+            if (entry is FileInfo && FileFormats.ByName(entry.Name) is not null && entry.ResolveLinkTarget(returnFinalTarget: true) is not { Exists: false })
             {
                 yield return path;
             }

@@ -14,5 +14,4 @@ var root = new RootCommand("A pull-through cache for container images.")
     AdmissionCommand.Create(),
 };
 
-// Signals are handled by the verbs: the parser's own handling would end a stop in good order after two seconds.
-return await root.Parse(args).InvokeAsync(new() { ProcessTerminationTimeout = null });
+return await CommandLine.RunAsync(root, args, Console.Error);

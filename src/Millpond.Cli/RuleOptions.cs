@@ -13,7 +13,7 @@ internal sealed class RuleOptions
 
     private readonly Option<string?> tiers = new("--tiers")
     {
-        Description = "Which rules count: default, all, or prefixes with commas between them.",
+        Description = "Which rules count: default, opt-in, all, or prefixes with commas between them.",
         HelpName = "LIST",
     };
 

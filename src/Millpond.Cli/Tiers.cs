@@ -16,9 +16,8 @@ internal static class Tiers
         var names = text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         var unknown = names.FirstOrDefault(name => !Preset.All.Any(preset => IsMeant(preset, name)));
         presets = [.. Preset.All.Where(preset => names.Any(name => IsMeant(preset, name)))];
-        mistake = unknown is not null
-            ? $"'{unknown}' is no tier. Write default, opt-in, all, or some of {string.Join(',', Preset.All.Select(preset => preset.Prefix))}."
-            : null;
+        var choice = $"Write default, opt-in, all, or some of {string.Join(',', Preset.All.Select(preset => preset.Prefix))}.";
+        mistake = unknown is not null ? $"'{unknown}' is no tier. {choice}" : names.Length == 0 ? $"No tier is named. {choice}" : null;
         return mistake is null;
     }
 

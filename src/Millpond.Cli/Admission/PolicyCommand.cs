@@ -38,7 +38,7 @@ internal static class PolicyCommand
         var configuration = arguments.GetValue(Config) is { } file ? Read(file) : Presets(arguments.GetValue(TierList) ?? Tiers.Default);
         var admission = configuration.Admission;
         var tiers = arguments.GetValue(TierList) is { } words && arguments.GetValue(Config) is not null
-            ? [.. words.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)]
+            ? [.. RuleSource.From(configuration).Words(words)]
             : admission.Tiers;
         var registry = arguments.GetValue(Registry) is { } text ? Address("--registry", text) : admission.Registry
             ?? throw new CommandFailedException("Name the cache with --registry HOST, as references are to name it.");

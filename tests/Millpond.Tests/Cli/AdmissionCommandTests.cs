@@ -98,6 +98,17 @@ public sealed class AdmissionCommandTests : IDisposable
         Assert.Contains("registry[.]corp[.]example/millpond", some, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("default,gcs")]
+    [InlineData("")]
+    public void A_tier_that_is_none_of_the_servers_is_refused(string tiers)
+    {
+        var run = Run("policy", "--config", folder.Write("millpond.yaml", "{admission: {registry: c.example}, rules: [{prefix: gcr, upstream: gcr.io}]}"), "--tiers", tiers);
+
+        Assert.Equal((2, ""), (run.ExitCode, run.Output));
+        Assert.Contains("gcr", run.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Mistakes_of_a_configuration_are_told()
     {

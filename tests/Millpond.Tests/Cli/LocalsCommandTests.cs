@@ -49,6 +49,7 @@ public sealed class LocalsCommandTests
     [InlineData("--registry", "cache")]
     [InlineData("--registry", "https://c.example")]
     [InlineData("--tiers", "quai")]
+    [InlineData("--tiers", "")]
     [InlineData("--enabled", "true")]
     public void What_cannot_be_is_refused_with_what_to_write(string option, string value)
     {

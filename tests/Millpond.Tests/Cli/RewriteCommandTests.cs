@@ -212,6 +212,8 @@ public sealed class RewriteCommandTests : IDisposable
     [InlineData("rewrite", "--registry", "cache.example.com", "--in-place", "-")]
     [InlineData("rewrite", "--registry", "cache.example.com", "--in-place", "--check", "-")]
     [InlineData("rewrite", "--registry", "cache.example.com", "--check", "--record", "/tmp/x", "-")]
+    [InlineData("rewrite", "--registry", "cache.example.com", "--tiers", "", "-")]
+    [InlineData("rewrite", "--registry", "cache.example.com", "--frob", "-")]
     [InlineData("rewrite", "--server", "localhost:5000", "-")]
     [InlineData("restore", "--record", "/no/such/record")]
     public async Task What_cannot_be_done_is_said_in_a_line(params string[] arguments)
