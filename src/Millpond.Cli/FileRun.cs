@@ -66,11 +66,12 @@ internal sealed class FileRun(FileRewriter rewriter, RunMode mode, Streams strea
 
     private bool Look(string file)
     {
-        // Standard input is read once: what may be shown of it is held, on the disk where it is long.
-        using var held = mode.Diff && file == FileSelection.StandardInput ? new HeldInput(streams.Input()) : null;
+        using var first = Open(file);
+        // Standard input, or what a shell puts in a file's place, is read once: what may be shown of it is held, on the disk where it is long.
+        using var held = mode.Diff && !first.CanSeek ? new HeldInput(first) : null;
         var edits = mode.Diff ? new List<TextEdit>() : null;
         bool isChanged;
-        using (var input = held?.Open() ?? Open(file))
+        using (var input = held?.Open() ?? first)
         {
             isChanged = Rewrite(file, input, null, edits);
         }

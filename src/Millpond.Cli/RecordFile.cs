@@ -8,19 +8,33 @@ namespace Millpond.Cli;
 /// </summary>
 internal sealed class RecordFile
 {
-    private readonly string path;
-    private readonly RewriteRecord known;
+    // EWOULDBLOCK of Linux: another process has the lock.
+    private const int WouldBlock = 11;
 
-    private RecordFile(string path, RewriteRecord known)
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly FileInfo file;
+    private readonly string registry;
+
+    private RecordFile(FileInfo file, string registry)
     {
-        this.path = path;
-        this.known = known;
+        this.file = file;
+        this.registry = registry;
     }
 
-    /// <summary>The record that is there, or a new one.</summary>
-    /// <exception cref="CommandFailedException">What is there is no record.</exception>
-    public static RecordFile Open(FileInfo file, string registry) =>
-        new(file.FullName, file.Exists ? Load(file) : new RewriteRecord(RewriteRecord.CurrentVersion, registry, []));
+    /// <summary>The record that is there, or a new one. What keeps it from being written is found before anything is changed.</summary>
+    /// <exception cref="CommandFailedException">What is there is no record, or there is no place for it.</exception>
+    public static RecordFile Open(FileInfo file, string registry)
+    {
+        if (file.Directory is { Exists: false } folder)
+        {
+            throw new CommandFailedException($"--record {file}: there is no folder {folder.FullName}; make it first.");
+        }
+
+        var record = new RecordFile(file, registry);
+        record.Known();
+        return record;
+    }
 
     /// <exception cref="CommandFailedException">It is not there, or no record.</exception>
     public static RewriteRecord Load(FileInfo file)
@@ -30,21 +44,71 @@ internal sealed class RecordFile
             using var input = file.OpenRead();
             return RewriteRecord.Load(input);
         }
-        catch (FormatException e)
+        catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException)
         {
-            throw new CommandFailedException($"{file}: {e.Message}", e);
+            throw new CommandFailedException($"--record {file}: {(Directory.Exists(file.FullName) ? "It is a folder." : e.Message)}", e);
         }
     }
 
-    /// <summary>Adds what a run changed; the file is replaced at once.</summary>
+    /// <summary>Adds what a run changed to what is there by now; the file is replaced at once.</summary>
+    /// <exception cref="CommandFailedException">It cannot be written.</exception>
     public void Save(IEnumerable<RecordedFile> changed)
     {
+        try
+        {
+            using var turn = TakeTurn();
+            Replace(Known().With(changed));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CommandFailedException($"--record {file}: it cannot be written: {e.Message}", e);
+        }
+    }
+
+    private RewriteRecord Known() => File.Exists(file.FullName) || Directory.Exists(file.FullName)
+        ? Load(file)
+        : new RewriteRecord(RewriteRecord.CurrentVersion, registry, []);
+
+    /// <summary>Runs at the same time (make -j, xargs -P) add one after the other, or one would lose the originals of another.</summary>
+    private FileStream TakeTurn()
+    {
+        FileStream? turn = null;
+        var path = $"{file.FullName}.lock";
+        return SpinWait.SpinUntil(() => (turn = TryLock(path)) is not null, Patience)
+            ? turn!
+            : throw new CommandFailedException($"--record {file}: another millpond holds {path}; nothing was changed. Try again when it has ended.");
+    }
+
+    // The system lets go of it when a process dies; the file may stay behind and harms nothing.
+    private static FileStream? TryLock(string path)
+    {
+        try
+        {
+            var turn = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, System.IO.FileOptions.DeleteOnClose);
+            if (File.Exists(path))
+            {
+                return turn;
+            }
+
+            // Its last holder has just removed it.
+            turn.Dispose();
+            return null;
+        }
+        catch (IOException failure) when ((failure.HResult & 0xFFFF) == WouldBlock)
+        {
+            return null;
+        }
+    }
+
+    private void Replace(RewriteRecord record)
+    {
+        var path = file.FullName;
         var temporary = $"{path}.{Guid.NewGuid():N}";
         try
         {
             using (var output = File.Create(temporary))
             {
-                known.With(changed).Save(output);
+                record.Save(output);
                 output.Flush(flushToDisk: true);
             }
 

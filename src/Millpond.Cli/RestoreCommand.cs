@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Millpond.Rewriting.Records;
 
 namespace Millpond.Cli;
 
@@ -18,7 +19,7 @@ internal static class RestoreCommand
             var kept = arguments.GetValue(record) is { } file ? RecordFile.Load(file) : null;
             var paths = files.Paths(arguments);
             var selection = paths.Length == 0 && kept is not null
-                ? FileSelection.Of(kept.Files.Select(recorded => recorded.Path))
+                ? Recorded(kept, streams)
                 : FileVerb.Select(paths);
             var mode = files.Mode(arguments, selection);
             var set = await rules.ReadAsync(arguments, kept?.Registry, cancellationToken);
@@ -27,5 +28,29 @@ internal static class RestoreCommand
             return mode.Check && run.AnyChange ? ExitCode.Found : ExitCode.Done;
         }));
         return command;
+    }
+
+    /// <summary>The files of a record that are still there; of standard input only if it is all there is.</summary>
+    private static FileSelection Recorded(RewriteRecord record, Streams streams)
+    {
+        var paths = record.Files.Select(recorded => recorded.Path).Distinct().ToList();
+        if (paths.Exists(path => path != FileSelection.StandardInput))
+        {
+            paths.Remove(FileSelection.StandardInput);
+        }
+
+        var gone = paths.FindAll(path => path != FileSelection.StandardInput && !File.Exists(path));
+        if (gone.Count > 0 && gone.Count == paths.Count)
+        {
+            throw new CommandFailedException(
+                $"None of the record's files is there, such as '{gone[0]}'. Their paths are as rewrite was given them: run restore in the same folder, or name the files.");
+        }
+
+        foreach (var path in gone)
+        {
+            streams.Messages.WriteLine($"{path}: is not there any more; passed over.");
+        }
+
+        return FileSelection.Of(paths.Except(gone));
     }
 }

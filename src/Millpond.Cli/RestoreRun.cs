@@ -43,8 +43,15 @@ internal sealed class RestoreRun(RewriteRules rules, PlaceTables tables, Rewrite
         return TryExactly(steps, file, () => File.OpenRead(file));
     }
 
-    private bool TryExactly(List<RecordedFile> steps, string file, Func<Stream> open)
+    private bool TryExactly(List<RecordedFile> recorded, string file, Func<Stream> open)
     {
+        var now = StateOf(open);
+        var steps = RecordedFiles.Leading(recorded, now);
+        if (steps.Count == 0)
+        {
+            return recorded.Exists(step => step.Before == now) && LeaveAsItIs(file, open);
+        }
+
         using (var input = open())
         {
             if (!RecordedFiles.TryRestore(steps, input, Stream.Null))
@@ -77,6 +84,32 @@ internal sealed class RestoreRun(RewriteRules rules, PlaceTables tables, Rewrite
         return true;
     }
 
+    private static FileState StateOf(Func<Stream> open)
+    {
+        using var input = open();
+        using var state = new FingerprintStream(input);
+        state.CopyTo(Stream.Null);
+        return state.State();
+    }
+
+    // It was restored before, or its rewriting was recorded and then cut short. What named the cache from the first is to stay.
+    private bool LeaveAsItIs(string file, Func<Stream> open)
+    {
+        if (mode.Explain)
+        {
+            streams.Messages.WriteLine($"{file}: is as it was before it was rewritten");
+        }
+
+        if (mode.ToOutput)
+        {
+            using var input = open();
+            using var output = streams.Output();
+            input.CopyTo(output);
+        }
+
+        return true;
+    }
+
     private void ByRules(List<RecordedFile> steps, string file)
     {
         if (steps.Count > 0)
@@ -90,7 +123,7 @@ internal sealed class RestoreRun(RewriteRules rules, PlaceTables tables, Rewrite
         AnyChange |= run.AnyChange;
     }
 
-    private void Explain(List<RecordedFile> steps, string file)
+    private void Explain(IReadOnlyList<RecordedFile> steps, string file)
     {
         if (mode.Explain)
         {
@@ -102,7 +135,7 @@ internal sealed class RestoreRun(RewriteRules rules, PlaceTables tables, Rewrite
     }
 
     // Of several steps each has a difference of its own, as they are taken back.
-    private static void ShowDifference(string file, Func<Stream> open, List<RecordedFile> steps, Stream output)
+    private static void ShowDifference(string file, Func<Stream> open, IReadOnlyList<RecordedFile> steps, Stream output)
     {
         for (var i = steps.Count - 1; i >= 0; i--)
         {

@@ -29,7 +29,10 @@ internal sealed class PlacedFile(string path)
     public const string RecordSuffix = ".millpond";
 
     /// <summary>Found out before any file is written, so that of several files in a new folder each knows that it is new.</summary>
-    private readonly string[] missingFolders = MissingFolders(FolderOf(path));
+    private readonly string[] missingFolders = MissingFolders(FolderOf(Followed(path)));
+
+    /// <summary>The file itself where the path is a link, which stays one.</summary>
+    private readonly string target = Followed(path);
 
     private string RecordPath => path + RecordSuffix;
 
@@ -72,11 +75,11 @@ internal sealed class PlacedFile(string path)
         }
 
         var folders = record?.Folders ?? missingFolders;
-        Directory.CreateDirectory(FolderOf(path));
+        Directory.CreateDirectory(FolderOf(target));
         record = new Record(record is null ? ReadIfAny() : record.Before, Hash(bytes), origin, folders);
         // First what is needed to put it back, then the change.
         Replace(RecordPath, JsonSerializer.SerializeToUtf8Bytes(record), OwnerOnly);
-        Replace(path, bytes, ModeOf(path));
+        Replace(target, bytes, ModeOf(target));
         return Placement.Written;
     }
 
@@ -95,10 +98,12 @@ internal sealed class PlacedFile(string path)
     /// <summary>Replaces a file that was changed since by what it is without the cache, and forgets it.</summary>
     public Placement TakeOut(string remaining)
     {
-        Replace(path, Encoding.UTF8.GetBytes(remaining), ModeOf(path));
+        Replace(target, Encoding.UTF8.GetBytes(remaining), ModeOf(target));
         File.Delete(RecordPath);
         return Placement.TakenOut;
     }
+
+    private static string Followed(string file) => new FileInfo(file) is { LinkTarget: not null } link ? link.ResolveLinkTarget(returnFinalTarget: true)!.FullName : file;
 
     private static string Decode(byte[] bytes) => new StreamReader(new MemoryStream(bytes)).ReadToEnd();
 
@@ -134,7 +139,7 @@ internal sealed class PlacedFile(string path)
     {
         if (force)
         {
-            File.Copy(path, path + ".changed", overwrite: true);
+            File.Copy(target, path + ".changed", overwrite: true);
         }
 
         return force;
@@ -144,11 +149,11 @@ internal sealed class PlacedFile(string path)
     {
         if (before is not null)
         {
-            Replace(path, before, ModeOf(path));
+            Replace(target, before, ModeOf(target));
         }
         else
         {
-            File.Delete(path);
+            File.Delete(target);
         }
 
         File.Delete(RecordPath);
@@ -174,9 +179,20 @@ internal sealed class PlacedFile(string path)
         return [.. missing];
     }
 
-    private byte[]? ReadIfAny() => File.Exists(path) ? File.ReadAllBytes(path) : null;
+    private byte[]? ReadIfAny() => File.Exists(target) ? File.ReadAllBytes(target) : null;
 
-    private Record? ReadRecord() => File.Exists(RecordPath) ? JsonSerializer.Deserialize<Record>(File.ReadAllBytes(RecordPath)) : null;
+    /// <exception cref="IOException">It is damaged: what was there before is not known.</exception>
+    private Record? ReadRecord()
+    {
+        try
+        {
+            return File.Exists(RecordPath) ? JsonSerializer.Deserialize<Record>(File.ReadAllBytes(RecordPath)) : null;
+        }
+        catch (JsonException e)
+        {
+            throw new IOException($"{RecordPath} is damaged, and with it what {path} held before. Correct {path} yourself and remove {RecordPath}.", e);
+        }
+    }
 
     /// <param name="Before">What the file held; null where there was none.</param>
     /// <param name="Written">The digest of what was written.</param>

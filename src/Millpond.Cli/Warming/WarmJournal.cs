@@ -8,6 +8,8 @@ namespace Millpond.Cli.Warming;
 /// </summary>
 internal sealed class WarmJournal : IDisposable
 {
+    private const string Beginning = """{"server":""";
+
     private readonly string path;
     private readonly string server;
     private readonly string platforms;
@@ -21,6 +23,12 @@ internal sealed class WarmJournal : IDisposable
         this.server = server;
         this.platforms = platforms;
         var whole = File.Exists(path) ? File.ReadAllText(path) : "";
+        // At the end the file is removed, so it must not be anything else. A crash may have cut short what begins it.
+        if (!whole.StartsWith(Beginning, StringComparison.Ordinal) && !Beginning.StartsWith(whole, StringComparison.Ordinal))
+        {
+            throw new InvalidDataException("is no journal of millpond warm; name a file that is one, or none yet");
+        }
+
         done = [.. whole.Split('\n').Select(Read).OfType<Line>().Where(line => line.Server == server && line.Platforms == platforms).Select(line => line.Image)];
         writer = new StreamWriter(path, append: true) { AutoFlush = true };
         if (whole.Length > 0 && whole[^1] != '\n')
@@ -36,7 +44,7 @@ internal sealed class WarmJournal : IDisposable
         {
             return new WarmJournal(path, server.GetLeftPart(UriPartial.Authority), platforms.ToString());
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
         {
             throw new CommandFailedException($"--state {path}: {e.Message}", e);
         }

@@ -23,6 +23,29 @@ public static class RecordedFiles
     }
 
     /// <summary>
+    /// The rewritings that made a file what it is, in their order: not those that were recorded and then cut short, nor those of another
+    /// state of it. Empty where none did.
+    /// </summary>
+    public static IReadOnlyList<RecordedFile> Leading(IReadOnlyList<RecordedFile> steps, FileState now)
+    {
+        var leading = new List<RecordedFile>();
+        foreach (var step in steps.Reverse())
+        {
+            if (step.After == (leading is [.., var later] ? later.Before : now))
+            {
+                leading.Add(step);
+            }
+            else if (leading.Count > 0)
+            {
+                break;
+            }
+        }
+
+        leading.Reverse();
+        return leading;
+    }
+
+    /// <summary>
     /// Writes the file as it was before it was rewritten, every byte; several rewritings are taken back at once. The input must be what the
     /// record says was written; whether it is, is known only at the end, so the output is to be thrown away where the result is false.
     /// </summary>

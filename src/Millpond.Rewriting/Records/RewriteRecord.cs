@@ -49,6 +49,7 @@ public sealed record RewriteRecord(int Version, string Registry, ImmutableArray<
             {
                 null or { Files.IsDefault: true } => throw new FormatException("The record is not one that rewrite --record wrote."),
                 { Version: not CurrentVersion } => throw new FormatException($"The record is of version {record.Version}; this program reads version {CurrentVersion}."),
+                _ when record.Files.Any(file => file.Path.Length == 0) => throw new FormatException("The record has a file without a path."),
                 _ => record,
             };
         }

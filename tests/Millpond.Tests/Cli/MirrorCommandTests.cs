@@ -162,6 +162,37 @@ public sealed class MirrorCommandTests : IDisposable
         Assert.Empty(Directory.EnumerateFileSystemEntries(root));
     }
 
+    [Theory]
+    [InlineData("{\"debug\": true}")]
+    [InlineData(null)]
+    public void A_link_stays_one(string? content)
+    {
+        var (real, link) = (Path.Join(root, "real.json"), Path.Join(root, "daemon.json"));
+        if (content is not null)
+        {
+            Write("real.json", content);
+        }
+
+        File.CreateSymbolicLink(link, "real.json");
+        Assert.Equal(0, Run("docker", "--server", Server, "--file", link).ExitCode);
+        Assert.Contains("cache.corp.example", File.ReadAllText(real), StringComparison.Ordinal);
+        Assert.Equal(0, Run("docker", "--remove", "--file", link).ExitCode);
+        Assert.Equal("real.json", new FileInfo(link).LinkTarget);
+        Assert.Equal(content, File.Exists(real) ? File.ReadAllText(real) : null);
+    }
+
+    [Theory]
+    [InlineData("--server", Server)]
+    [InlineData("--remove")]
+    public void A_damaged_record_is_named_and_nothing_is_touched(params string[] arguments)
+    {
+        var (file, record) = (Write("daemon.json", "{}"), Write("daemon.json.millpond", "damaged"));
+        var run = Run(["docker", .. arguments, "--file", file]);
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains($"{record} is damaged", run.Error, StringComparison.Ordinal);
+        Assert.Equal(("{}", "damaged"), (File.ReadAllText(file), File.ReadAllText(record)));
+    }
+
     [Fact]
     public void A_damaged_file_of_docker_is_not_touched()
     {

@@ -37,6 +37,20 @@ public sealed class WarmPartsTests
         Assert.True(patience.MayWait("hub", TimeSpan.FromSeconds(60)));
     }
 
+    [Theory]
+    [InlineData("quay.io/a/b:1\n", false)]
+    [InlineData("quay.io/a/b:1", false)]
+    [InlineData("", true)]
+    [InlineData("{\"ser", true)]
+    public void A_file_of_somebody_elses_is_not_taken_for_a_journal(string content, bool taken)
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.Write("images.txt", content);
+        var failure = Record.Exception(() => WarmJournal.Open(path, Server, PlatformChoice.Parse("all")).Dispose());
+        Assert.Equal(taken, failure is null);
+        Assert.True(taken || (failure is CommandFailedException && File.ReadAllText(path) == content));
+    }
+
     [Fact]
     public void A_journal_speaks_only_of_its_server_and_platforms()
     {
