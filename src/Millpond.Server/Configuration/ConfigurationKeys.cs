@@ -66,7 +66,7 @@ public static class ConfigurationKeys
         "How long an upstream's 404 is believed");
     internal static readonly ConfigurationKey<TimeSpan> NegativeRefused = Default(TopLevel, "negativeCache.refused", KeyTypes.Duration, "30s",
         "How long an upstream's 401 or 403 is believed for the same credential");
-    internal static readonly ConfigurationKey<TimeSpan> ShutdownGrace = Default(TopLevel, "shutdown.grace", KeyTypes.Duration, "30s",
+    internal static readonly ConfigurationKey<TimeSpan> ShutdownGrace = Default(TopLevel, "shutdown.grace", KeyTypes.ShortDuration, "30s",
         "How long running requests, and fills with readers, go on after SIGTERM");
     internal static readonly ConfigurationKey<LogLevel> LogLevel = Default(TopLevel, "log.level", KeyTypes.LogLevel, "info", "The least severe line that is written");
     internal static readonly ConfigurationKey<LogFormat> LogFormat = Default(TopLevel, "log.format", KeyTypes.LogFormat, "json", "How lines are written");

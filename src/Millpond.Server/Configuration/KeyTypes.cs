@@ -17,8 +17,11 @@ internal static class KeyTypes
 
     public static KeyType<TimeSpan> Duration { get; } = Scalar<TimeSpan>("duration", DurationRemedy, ParseDuration);
 
-    public static KeyType<TimeSpan> PositiveDuration { get; } = Scalar<TimeSpan>("duration over 0s", DurationRemedy, text =>
-        ParseDuration(text) is { What: null, Value.Ticks: 0 } ? Parsed<TimeSpan>.Wrong("it must be longer than 0s") : ParseDuration(text));
+    /// <summary>What is waited for. Timers take some weeks at most, and would fail at the first pull.</summary>
+    public static KeyType<TimeSpan> ShortDuration { get; } = Scalar<TimeSpan>("duration up to 24h", DurationRemedy, ParseShortDuration);
+
+    public static KeyType<TimeSpan> PositiveDuration { get; } = Scalar<TimeSpan>("duration over 0s, up to 24h", DurationRemedy, text =>
+        ParseShortDuration(text) is { What: null, Value.Ticks: 0 } ? Parsed<TimeSpan>.Wrong("it must be longer than 0s") : ParseShortDuration(text));
 
     public static KeyType<long> Size { get; } = Scalar<long>("size", SizeRemedy, text =>
         ByteSize.TryParse(text, out var bytes) ? bytes : Parsed<long>.Wrong($"{Quote(text)} is not a size"));
@@ -117,6 +120,10 @@ internal static class KeyTypes
 
     private static Parsed<TimeSpan> ParseDuration(string text) =>
         Configuration.Duration.TryParse(text, out var duration) ? duration : Parsed<TimeSpan>.Wrong($"{Quote(text)} is not a duration");
+
+    private static Parsed<TimeSpan> ParseShortDuration(string text) => ParseDuration(text) is { What: null } parsed && parsed.Value > TimeSpan.FromDays(1)
+        ? Parsed<TimeSpan>.Wrong($"{Quote(text)} is too long to wait for", "Write 24h at most")
+        : ParseDuration(text);
 
     private static Parsed<string> ParsePath(string text) => text.Contains('\0') ? Parsed<string>.Wrong("the path holds a zero byte") : text;
 

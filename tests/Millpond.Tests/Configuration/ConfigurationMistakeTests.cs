@@ -39,6 +39,8 @@ public sealed class ConfigurationMistakeTests
         { "shutdown: {grace: 30}", 1, "shutdown.grace", "'30' is not a duration", "30m" },
         { "shutdown: {grace: 1h30m}", 1, "shutdown.grace", "is not a duration", "30m" },
         { "shutdown: {grace: 9999999d}", 1, "shutdown.grace", "is not a duration", "10 years" },
+        { "shutdown: {grace: 25h}", 1, "shutdown.grace", "'25h' is too long", "24h at most" },
+        { "defaults: {timeouts: {firstByte: 60d}}", 1, "defaults.timeouts.firstByte", "'60d' is too long", "24h at most" },
         { "defaults: {timeouts: {idle: 0s}}", 1, "defaults.timeouts.idle", "longer than 0s", "whole number" },
         { "storage: {nearlyDone: 64}", 1, "storage.nearlyDone", "'64' is not a size", "64MiB" },
         { "storage: {nearlyDone: 10%}", 1, "storage.nearlyDone", "'10%' is not a size", "64MiB" },
