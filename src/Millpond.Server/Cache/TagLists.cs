@@ -11,8 +11,14 @@ internal sealed class TagLists(UpstreamList lists, CatalogDatabase catalog)
     /// <summary>Tools that watch tags expect a new one soon, so a list is checked more often than a tag.</summary>
     private static readonly TimeSpan LongestLifetime = TimeSpan.FromMinutes(1);
 
-    /// <summary>Pages asked of upstream for one list: 100,000 tags at 1,000 a page.</summary>
-    private const int MostPages = 100;
+    /// <summary>No further page is asked of upstream for one list.</summary>
+    private const int MostTags = 100_000;
+
+    /// <summary>Of upstreams whose pages are short whatever is asked for: quay.io gives 100 tags.</summary>
+    private const int MostPages = 1000;
+
+    /// <summary>Pages in a row without a tag that was not there before: they lead in a circle.</summary>
+    private const int MostIdlePages = 2;
 
     public async ValueTask<PullResult<TagList>> ListAsync(RuleMatch target, string? last, int limit, PullOptions options, CancellationToken cancellationToken)
     {
@@ -41,7 +47,8 @@ internal sealed class TagLists(UpstreamList lists, CatalogDatabase catalog)
     {
         var tags = new SortedSet<string>(StringComparer.Ordinal);
         string? last = null;
-        for (var page = 0; page < MostPages; page++)
+        var idlePages = 0;
+        for (var page = 0; page < MostPages && tags.Count < MostTags && idlePages < MostIdlePages; page++)
         {
             var result = await upstream.ListTagsAsync(RequestReason.Check, target.UpstreamRepository, last, cancellationToken);
             if (!result.IsFound)
@@ -49,7 +56,9 @@ internal sealed class TagLists(UpstreamList lists, CatalogDatabase catalog)
                 return result.As<byte[]>();
             }
 
+            var before = tags.Count;
             tags.UnionWith(result.Value.Tags);
+            idlePages = tags.Count == before ? idlePages + 1 : 0;
             if (result.Value.Last is not { } next || next == last)
             {
                 break;

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http;
 using Millpond.Tests.Cache;
 using Millpond.Tests.Fixtures;
 
@@ -124,6 +125,33 @@ public sealed class ListEndpointTests : IAsyncLifetime
         using var after = await GetAsync(millpond, "/v2/_catalog?n=1");
         Assert.Equal(["up/team/app"], await StringsAsync(after, "repositories"));
         Assert.False(after.Headers.Contains("Link"));
+    }
+
+    [Fact]
+    public async Task However_short_the_pages_of_an_upstream_are_all_its_tags_are_listed()
+    {
+        await using var upstream = await FakeUpstream.StartAsync(new FakeUpstreamOptions { TagPage = 2 });
+        string[] tags = [.. Enumerable.Range(0, 250).Select(number => $"v{number:000}")];
+        upstream.Add("team/app", TestImages.OnePlatform(seed: 3), tags);
+        await using var millpond = await MillpondHost.StartAsync(upstream);
+        using var response = await GetAsync(millpond, "/v2/up/team/app/tags/list");
+        var listed = JsonNode.Parse(await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken))!["tags"]!.AsArray();
+        Assert.Equal(tags, listed.Select(tag => (string?)tag));
+    }
+
+    [Fact]
+    public async Task Pages_that_lead_in_a_circle_are_not_followed_for_ever()
+    {
+        await using var upstream = await Upstream.TestServer.StartAsync(context =>
+        {
+            var next = context.Request.Query["last"] == "b" ? "a" : "b";
+            context.Response.Headers.Link = $"</v2/team/app/tags/list?last={next}&n=1>; rel=\"next\"";
+            return context.Response.WriteAsync($$"""{"tags":["{{next}}"]}""");
+        });
+        await using var millpond = await MillpondHost.StartAsync([MillpondHost.Rule("up", upstream.Url)]);
+        using var response = await GetAsync(millpond, "/v2/up/team/app/tags/list");
+        Assert.Equal("""{"name":"up/team/app","tags":["a","b"]}""", await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        Assert.InRange(upstream.Requests.Count, 2, 5);
     }
 
     [Fact]
