@@ -52,10 +52,10 @@ unpack_newer() {
     rm -rf "$tools/newer" "$work"
     debian_index "$work" "$suite" && debian_unpack "$work" "$tools/newer" "${unpacked[@]}" || continue
     for name in "${unpacked[@]}"; do
-      ln -sf "$(find "$tools/newer/usr" -path "*bin/$name" -type f)" "$bin/$name"
+      ln -sfr "$(find "$tools/newer/usr" -path "*bin/$name" -type f)" "$bin/$name"
       timeout 20 "$bin/$name" --help > /dev/null 2>&1 || continue 2
     done
-    ln -sf "$tools/newer/usr/bin/ctr" "$bin/ctr"
+    ln -sfr "$tools/newer/usr/bin/ctr" "$bin/ctr"
     rm -rf "$work" "$tools/newer/usr/share"
     return 0
   done
@@ -75,7 +75,7 @@ unpack_helm() {
 install_cel() {
   rm -rf "$tools/cel"
   npm install --silent --no-fund --no-audit --no-save --ignore-scripts --prefix "$tools/cel" "${cel_packages[@]}" > /dev/null
-  printf '#!/bin/sh\nNODE_PATH="%s" exec node "$@"\n' "$tools/cel/node_modules" > "$bin/node-with-cel"
+  printf '#!/bin/sh\nNODE_PATH="$(dirname "$0")/../cel/node_modules" exec node "$@"\n' > "$bin/node-with-cel"
   chmod 755 "$bin/node-with-cel"
 }
 
