@@ -91,9 +91,18 @@ internal sealed partial class ManifestFetch(
         }
 
         var body = result.Value;
-        var content = new ManifestContent(body.Digest, body.MediaType, body.Content);
+        var content = Typed(body);
         await KeepAsync(target, content, tag);
         return new PullResult<ManifestContent>(content, CacheStatus.Miss, null);
+    }
+
+    /// <summary>A type that is known is not lost to one that is not, of the same bytes from another upstream.</summary>
+    private ManifestContent Typed(ManifestBody body)
+    {
+        var mediaType = ManifestDocument.MediaTypeOf(body.Content, body.MediaType);
+        return !ManifestDocument.IsKnown(mediaType) && memory.FindManifest(body.Digest) is { } here && ManifestDocument.IsKnown(here.MediaType)
+            ? here
+            : new ManifestContent(body.Digest, mediaType, body.Content);
     }
 
     /// <summary>What another has fetched and kept between this pull's look for it and now.</summary>

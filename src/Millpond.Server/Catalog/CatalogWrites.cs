@@ -43,11 +43,15 @@ internal static class CatalogWrites
             """
             INSERT INTO manifests (digest, media_type, artifact_type, subject, size, stored_at, pulled_at)
             VALUES (@digest, @mediaType, @artifactType, @subject, @size, @at, @at)
-            ON CONFLICT (digest) DO UPDATE SET pulled_at = excluded.pulled_at
+            ON CONFLICT (digest) DO UPDATE SET
+              pulled_at = excluded.pulled_at,
+              media_type = CASE WHEN @isKnown = 1 THEN excluded.media_type ELSE manifests.media_type END,
+              artifact_type = CASE WHEN @isKnown = 1 THEN excluded.artifact_type ELSE manifests.artifact_type END
             """,
             new
             {
                 digest,
+                isKnown = ManifestDocument.IsKnown(manifest.MediaType) ? 1 : 0,
                 mediaType = manifest.MediaType,
                 artifactType = document?.ArtifactType,
                 subject = document?.Subject?.Digest.ToString(),
@@ -119,7 +123,8 @@ internal static class CatalogWrites
         connection.Execute(
             """
             INSERT INTO children (parent, digest, size, linked_with_parent) VALUES (@parent, @digest, @size, @linked)
-            ON CONFLICT DO NOTHING
+            ON CONFLICT (parent, digest) DO UPDATE SET linked_with_parent = excluded.linked_with_parent
+              WHERE excluded.linked_with_parent > children.linked_with_parent
             """,
             document.Manifests.Concat(document.Blobs).Select(child => new
             {

@@ -1,4 +1,6 @@
 using System.Net;
+using System.Text;
+using System.Text.Json.Nodes;
 using Millpond.Tests.Fixtures;
 
 namespace Millpond.Tests.Cache;
@@ -43,6 +45,35 @@ public sealed class LinkTests
 
         upstream.GoDown();
         await host.PullAsync("up/team/two", Image);
+    }
+
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(false, false)]
+    public async Task What_another_upstream_says_of_a_manifests_type_spoils_no_repository(bool namesItsType, bool otherFirst)
+    {
+        var bytes = namesItsType ? Image.Manifest.Content : WithoutMediaType(Image.Manifest.Content);
+        var manifest = new TestManifest(TestImages.OciManifest, bytes);
+        await using var upstream = await FakeUpstream.StartAsync();
+        upstream.AddManifest("team/app", manifest, "1");
+        upstream.AddManifest("evil/app", manifest with { MediaType = "text/html" }, "1");
+        await using var host = await MillpondHost.StartAsync(upstream);
+        foreach (var repository in otherFirst ? new[] { "up/evil/app", "up/team/app", "up/evil/app" } : ["up/team/app", "up/evil/app"])
+        {
+            (await host.ManifestAsync(repository, "1", cacheControl: "no-cache")).Dispose();
+        }
+
+        foreach (var reference in new[] { "1", manifest.Digest.ToString() })
+        {
+            using var response = await host.ManifestAsync("up/team/app", reference);
+            Assert.Equal(TestImages.OciManifest, response.Content.Headers.ContentType?.MediaType);
+        }
+
+        await host.RestartAsync();
+        using var afterwards = await host.ManifestAsync("up/team/app", "1");
+        Assert.Equal(TestImages.OciManifest, afterwards.Content.Headers.ContentType?.MediaType);
     }
 
     [Fact]
@@ -136,5 +167,12 @@ public sealed class LinkTests
         using var described = await host.BlobAsync("up/team/one", Image.Blobs[0].Digest, method: HttpMethod.Head);
         Assert.Equal(Image.Blobs[0].Length, described.Content.Headers.ContentLength);
         upstream.AssertNoRequests();
+    }
+
+    private static byte[] WithoutMediaType(byte[] manifest)
+    {
+        var json = JsonNode.Parse(manifest)!.AsObject();
+        json.Remove("mediaType");
+        return Encoding.UTF8.GetBytes(json.ToJsonString());
     }
 }
