@@ -47,7 +47,7 @@ internal sealed partial class Adoption(
         {
             await catalog.PutBlobAsync(digest, length, target?.Repository, target?.Rule.Prefix, time.GetUtcNow());
         }
-        catch (Exception failure) when (failure is CatalogFullException or DbException or ObjectDisposedException)
+        catch (Exception failure) when (failure is CatalogUnwrittenException or DbException or ObjectDisposedException)
         {
             // It is served all the same, and adopted again by the next run of the server.
         }

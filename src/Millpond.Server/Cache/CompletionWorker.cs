@@ -124,7 +124,7 @@ internal sealed partial class CompletionWorker(
         {
             await catalog.SetCompleteAsync(repository, index);
         }
-        catch (CatalogFullException)
+        catch (CatalogUnwrittenException)
         {
             // The next start looks at it once more and finds it complete.
         }

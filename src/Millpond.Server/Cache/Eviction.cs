@@ -132,7 +132,7 @@ internal sealed partial class Eviction(BlobStore store, CatalogDatabase catalog,
         {
             await catalog.RemoveBlobAsync(digest);
         }
-        catch (CatalogFullException)
+        catch (CatalogUnwrittenException)
         {
             // A row without its file is a cold miss, and goes with the next eviction.
         }

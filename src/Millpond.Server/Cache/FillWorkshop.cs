@@ -298,7 +298,7 @@ internal sealed partial class FillWorkshop(
         {
             await catalog.PutBlobAsync(fill.Digest, staging.Written, fill.Target.Repository, fill.Target.Rule.Prefix, time.GetUtcNow());
         }
-        catch (CatalogFullException full)
+        catch (CatalogUnwrittenException full)
         {
             // The file is there and is adopted when it is next asked for.
             Log.CannotRecord(log, fill.Digest, full.Message);

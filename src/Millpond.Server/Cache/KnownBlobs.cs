@@ -6,7 +6,7 @@ namespace Millpond.Server.Cache;
 
 /// <summary>
 /// What the catalog says of links and sizes, remembered, so that a warm pull asks no database. Links made here hold even while the
-/// catalog's disk is full.
+/// catalog cannot be written.
 /// </summary>
 internal sealed class KnownBlobs(CatalogDatabase catalog)
 {
@@ -51,9 +51,9 @@ internal sealed class KnownBlobs(CatalogDatabase catalog)
         {
             await catalog.LinkAsync(target.Repository, target.Rule.Prefix, digest);
         }
-        catch (CatalogFullException)
+        catch (CatalogUnwrittenException)
         {
-            // A full disk never fails a pull: the link in memory serves until it is proven again.
+            // A catalog that cannot be written never fails a pull: the link in memory serves until it is proven again.
         }
     }
 

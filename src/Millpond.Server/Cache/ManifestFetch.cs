@@ -53,9 +53,9 @@ internal sealed partial class ManifestFetch(
                 target.Repository, target.Rule.Prefix, new ManifestRow(content.Digest, content.MediaType, content.Content), document, tag, TagOrigin.Pulled, now,
                 isIncomplete: completion.Takes(target, content.Digest, document));
         }
-        catch (CatalogFullException full)
+        catch (CatalogUnwrittenException full)
         {
-            // The pull is served from memory; a full disk never fails it.
+            // The pull is served from memory; a catalog that cannot be written never fails it.
             Log.CannotRecord(log, content.Digest, target.Repository, full.Message);
         }
 

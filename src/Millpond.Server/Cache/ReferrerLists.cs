@@ -40,9 +40,12 @@ internal sealed class ReferrerLists(UpstreamList lists, CatalogDatabase catalog,
     private static TimeSpan Lifetime(RuleMatch target, ReadOnlyMemory<byte> content) =>
         target.Rule.RevalidateAfter > EmptyLifetime && Read(content).Count == 0 ? EmptyLifetime : target.Rule.RevalidateAfter;
 
-    /// <summary>Anybody may ask for the referrers of any digest in any repository: that there are none is remembered of what is here only.</summary>
+    /// <summary>
+    /// Anybody may ask for the referrers of any digest in any repository: that there are none is remembered of what is here, and of referrers
+    /// that were listed, whose own are asked for before they are pulled.
+    /// </summary>
     private bool IsKept(RuleMatch target, Digest subject, ReadOnlyMemory<byte> content) =>
-        known.IsLinked(target.Repository, subject) || Read(content).Count > 0;
+        known.IsLinked(target.Repository, subject) || Read(content).Count > 0 || catalog.IsListed(target.Repository, subject);
 
     private static async Task<UpstreamResult<byte[]>> AskAsync(GovernedUpstream upstream, RuleMatch target, Digest subject, CancellationToken cancellationToken)
     {

@@ -159,9 +159,9 @@ internal sealed partial class TagCheck(
         {
             await write;
         }
-        catch (CatalogFullException)
+        catch (CatalogUnwrittenException)
         {
-            // A full disk never fails a pull: what is not recorded is found out again by a later check.
+            // A catalog that cannot be written never fails a pull: what is not recorded is found out again by a later check.
         }
     }
 

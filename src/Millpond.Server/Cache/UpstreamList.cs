@@ -106,7 +106,7 @@ internal sealed partial class UpstreamList(
         {
             await catalog.PutListAsync(target.Repository, target.Rule.Prefix, key, result.Value, time.GetUtcNow());
         }
-        catch (CatalogFullException)
+        catch (CatalogUnwrittenException)
         {
             // Served all the same; it is asked again next time.
         }

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Text;
 using Dapper;
 using Microsoft.Extensions.Logging;
 using Millpond.Images;
@@ -7,7 +8,7 @@ namespace Millpond.Server.Catalog;
 
 /// <summary>
 /// What is known about the stored bytes: repositories, tags, manifests, links, blobs, and upstream documents kept for outages. Reads are
-/// cheap and see whole transactions; the task of a write ends when it is committed, and fails with <see cref="CatalogFullException"/>
+/// cheap and see whole transactions; the task of a write ends when it is committed, and fails with <see cref="CatalogUnwrittenException"/>
 /// where the disk is full.
 /// </summary>
 public sealed partial class CatalogDatabase : IAsyncDisposable
@@ -122,6 +123,15 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
         "SELECT content, checked_at FROM lists WHERE repository = @k0 AND key = @k1",
         row => new ListRow(row.GetFieldValue<byte[]>(0), Time(row.GetInt64(1))),
         repository.ToString(), key));
+
+    /// <summary>Whether a kept document about the repository names the digest.</summary>
+    public bool IsListed(RepositoryName repository, Digest digest)
+    {
+        var text = Encoding.ASCII.GetBytes(digest.ToString());
+        return reads.Read(connection => connection.Connection.Query<byte[]>(
+            "SELECT content FROM lists WHERE repository = @repository", new { repository = repository.ToString() }, buffered: false)
+            .Any(content => content.AsSpan().IndexOf(text) >= 0));
+    }
 
     public BlobRow? FindBlob(Digest digest)
     {
@@ -296,7 +306,7 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
         {
             await deferred.FlushAsync(writer);
         }
-        catch (CatalogFullException)
+        catch (CatalogUnwrittenException)
         {
             // The writer has logged it; what waits still waits, for the next time.
         }

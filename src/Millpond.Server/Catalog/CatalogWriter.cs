@@ -16,7 +16,7 @@ internal sealed partial class CatalogWriter
 
     private const string Savepoint = "one_write";
 
-    private static readonly TimeSpan FullIsLoggedEvery = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan UnwrittenIsLoggedEvery = TimeSpan.FromMinutes(1);
 
     private readonly BlockingCollection<PendingWrite> queue = [];
     private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -25,7 +25,7 @@ internal sealed partial class CatalogWriter
     private readonly string path;
     private readonly TimeProvider time;
     private readonly ILogger log;
-    private long? fullLoggedAt;
+    private long? unwrittenLoggedAt;
     private bool? durable;
     private volatile string? trouble;
 
@@ -160,20 +160,33 @@ internal sealed partial class CatalogWriter
             return;
         }
 
-        if (!dialect.IsFull(failure))
+        if (!dialect.IsOutside(failure))
         {
             pending.Done.SetException(failure);
             return;
         }
 
+        var isFull = dialect.IsFull(failure);
         var now = time.GetTimestamp();
-        if (fullLoggedAt is not { } last || time.GetElapsedTime(last, now) >= FullIsLoggedEvery)
+        if (unwrittenLoggedAt is not { } last || time.GetElapsedTime(last, now) >= UnwrittenIsLoggedEvery)
         {
-            fullLoggedAt = now;
-            Log.Full(log, path);
+            unwrittenLoggedAt = now;
+            LogUnwritten(isFull, failure);
         }
 
-        pending.Done.SetException(new CatalogFullException(path, failure));
+        pending.Done.SetException(isFull ? CatalogUnwrittenException.Full(path, failure) : CatalogUnwrittenException.Failing(path, failure));
+    }
+
+    private void LogUnwritten(bool isFull, Exception failure)
+    {
+        if (isFull)
+        {
+            Log.Full(log, path);
+        }
+        else
+        {
+            Log.Unwritten(log, path, failure.Message);
+        }
     }
 
     private void SetDurability(bool wanted)
@@ -198,5 +211,8 @@ internal sealed partial class CatalogWriter
     {
         [LoggerMessage(1, LogLevel.Error, "The catalog {Path} cannot grow, its disk is full: pulls go on, what they bring is not remembered. Free space on the disk.")]
         public static partial void Full(ILogger logger, string path);
+
+        [LoggerMessage(2, LogLevel.Error, "The catalog {Path} cannot be written: pulls go on, what they bring is not remembered. Check its disk, and that no other program has locked or changed it: {Reason}")]
+        public static partial void Unwritten(ILogger logger, string path, string reason);
     }
 }

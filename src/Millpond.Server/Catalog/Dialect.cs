@@ -32,6 +32,9 @@ internal sealed record Dialect
 
     public required Func<Exception, bool> IsDamaged { get; init; }
 
+    /// <summary>Whether the disk or another program is at fault, not the statement.</summary>
+    public required Func<Exception, bool> IsOutside { get; init; }
+
     public static Dialect Sqlite { get; } = new()
     {
         // journal_size_limit: a WAL that once grew large gives its disk back. trusted_schema: no functions from a file's schema.
@@ -47,6 +50,9 @@ internal sealed record Dialect
         // A full disk shows as SQLITE_IOERR_SHMSIZE where the WAL's index cannot grow.
         IsFull = failure => failure is SqliteException { SqliteErrorCode: 13 } or SqliteException { SqliteExtendedErrorCode: 4874 },
         IsDamaged = failure => failure is SqliteException { SqliteErrorCode: 11 or 26 },
+
+        // Busy, locked, read-only, I/O, corrupt, full, cannot open, protocol, not a database.
+        IsOutside = failure => failure is SqliteException { SqliteErrorCode: 5 or 6 or 8 or 10 or 11 or 13 or 14 or 15 or 26 },
     };
 
     /// <summary>The connections to a database file. They are pooled by <see cref="ReadPool"/>, which keeps their prepared commands too.</summary>

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Time.Testing;
 using Millpond.Server.Configuration;
 using Millpond.Tests.Fixtures;
@@ -55,6 +56,32 @@ public sealed class OutageTests
         await host.Log.WhenLineAsync("Completed index");
         var fetched = upstream.Requests(RequestKind.Manifest).Select(request => request.Reference).ToList();
         Assert.Equal(2, fetched.Count);
+    }
+
+    /// <summary>SQLite waits five seconds for a lock: a backup that takes one must not fail a pull.</summary>
+    [Fact]
+    [Trait("Category", "Heavy")]
+    public async Task A_catalog_that_another_program_has_locked_fails_no_pull()
+    {
+        await using var upstream = await FakeUpstream.StartAsync();
+        upstream.Add("team/app", Image, "1");
+        await using var host = await MillpondHost.StartAsync([MillpondHost.Rule("up", upstream)], new MillpondHostOptions { AllowErrors = true });
+        using (var other = new SqliteConnection($"Data Source={host.DataFolder}/catalog/catalog.db;Pooling=False"))
+        {
+            other.Open();
+            using var command = other.CreateCommand();
+            command.CommandText = "BEGIN IMMEDIATE";
+            command.ExecuteNonQuery();
+            await host.PullAsync("up/team/app", Image, "1");
+            Assert.Equal("hit", await host.PullManifestAsync("up/team/app", "1"));
+            using var ready = await host.Client.GetAsync(new Uri(host.Address, "/readyz"), TestContext.Current.CancellationToken);
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
+        }
+
+        upstream.AddManifest("team/app", Image.Manifest, "2");
+        await host.PullAsync("up/team/app", Image, "2");
+        using var readyAgain = await host.Client.GetAsync(new Uri(host.Address, "/readyz"), TestContext.Current.CancellationToken);
+        Assert.Equal(HttpStatusCode.OK, readyAgain.StatusCode);
     }
 
     [Fact]

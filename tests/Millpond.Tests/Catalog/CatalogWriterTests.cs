@@ -66,11 +66,27 @@ public sealed class CatalogWriterTests : IAsyncDisposable
         var tasks = Together(Note(1), Note(2, bytes: 1 << 20), Note(3));
 
         await tasks[0];
-        var full = await Assert.ThrowsAsync<CatalogFullException>(() => tasks[1]);
+        var full = await Assert.ThrowsAsync<CatalogUnwrittenException>(() => tasks[1]);
         await tasks[2];
         Assert.Equal([1, 3], Stored());
         Assert.Contains("/data/catalog.db", full.Message, StringComparison.Ordinal);
         Assert.Contains("disk is full", full.Message, StringComparison.Ordinal);
+        Assert.Null(writer.Trouble);
+    }
+
+    [Fact]
+    public async Task A_file_that_cannot_be_written_fails_each_write_and_says_what_to_look_at()
+    {
+        await writer.WriteAsync(connection => connection.Execute("PRAGMA query_only = ON"));
+
+        var unwritten = await Assert.ThrowsAsync<CatalogUnwrittenException>(() => writer.WriteAsync(Note(1)));
+
+        Assert.Contains("/data/catalog.db", unwritten.Message, StringComparison.Ordinal);
+        Assert.Contains("no other program", unwritten.Message, StringComparison.Ordinal);
+        Assert.NotNull(writer.Trouble);
+        Assert.Single(log.Lines, line => line.Event == 2);
+        await writer.WriteAsync(connection => connection.Execute("PRAGMA query_only = OFF"));
+        await writer.WriteAsync(Note(1));
         Assert.Null(writer.Trouble);
     }
 
@@ -80,12 +96,12 @@ public sealed class CatalogWriterTests : IAsyncDisposable
         await writer.WriteAsync(connection => connection.Execute("PRAGMA max_page_count = 20"));
         for (var i = 0; i < 3; i++)
         {
-            await Assert.ThrowsAsync<CatalogFullException>(() => writer.WriteAsync(Note(1, bytes: 1 << 20)));
+            await Assert.ThrowsAsync<CatalogUnwrittenException>(() => writer.WriteAsync(Note(1, bytes: 1 << 20)));
         }
 
         Assert.Single(log.Lines, line => line.Event == 1);
         time.Advance(TimeSpan.FromSeconds(60));
-        await Assert.ThrowsAsync<CatalogFullException>(() => writer.WriteAsync(Note(1, bytes: 1 << 20)));
+        await Assert.ThrowsAsync<CatalogUnwrittenException>(() => writer.WriteAsync(Note(1, bytes: 1 << 20)));
         Assert.Equal(2, log.Lines.Count(line => line.Event == 1));
     }
 

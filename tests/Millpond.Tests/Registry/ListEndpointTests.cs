@@ -154,6 +154,26 @@ public sealed class ListEndpointTests : IAsyncLifetime
         Assert.InRange(upstream.Requests.Count, 2, 5);
     }
 
+    /// <summary>As <c>oras cp -r</c> asks, in one outage and the next start.</summary>
+    [Fact]
+    public async Task That_a_referrer_which_was_listed_has_none_itself_is_remembered_before_it_is_pulled()
+    {
+        var signature = TestImages.Artifact("application/vnd.example.signature", image.Manifest);
+        upstream.Add("team/app", signature);
+        await using var millpond = await MillpondHost.StartAsync(upstream);
+        foreach (var subject in new[] { image.Digest, signature.Digest })
+        {
+            using var asked = await GetAsync(millpond, $"/v2/up/team/app/referrers/{subject}");
+            Assert.Equal(HttpStatusCode.OK, asked.StatusCode);
+        }
+
+        upstream.GoDown();
+        await millpond.RestartAsync();
+        using var none = await GetAsync(millpond, $"/v2/up/team/app/referrers/{signature.Digest}");
+        Assert.Equal(HttpStatusCode.OK, none.StatusCode);
+        Assert.Empty(await DigestsAsync(none));
+    }
+
     [Fact]
     public async Task To_ask_for_referrers_of_what_is_not_here_leaves_nothing_behind()
     {
