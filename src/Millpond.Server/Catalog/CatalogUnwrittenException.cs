@@ -15,5 +15,5 @@ public sealed class CatalogUnwrittenException : Exception
         new($"The catalog {path} cannot grow: its disk is full. Free space on it, or lower storage.limit so that more is evicted.", cause);
 
     internal static CatalogUnwrittenException Failing(string path, Exception cause) =>
-        new($"The catalog {path} cannot be written: {cause.Message}. Check its disk, and that no other program has locked or changed it.", cause);
+        new($"The catalog {path} cannot be written: {cause.Message.TrimEnd('.')}. Check its disk, and that no other program has locked or changed it.", cause);
 }

@@ -160,13 +160,13 @@ internal sealed partial class CatalogWriter
             return;
         }
 
-        if (!dialect.IsOutside(failure))
+        var isFull = dialect.IsFull(failure);
+        if (!isFull && !dialect.IsOutside(failure))
         {
             pending.Done.SetException(failure);
             return;
         }
 
-        var isFull = dialect.IsFull(failure);
         var now = time.GetTimestamp();
         if (unwrittenLoggedAt is not { } last || time.GetElapsedTime(last, now) >= UnwrittenIsLoggedEvery)
         {
