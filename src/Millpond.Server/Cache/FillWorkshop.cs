@@ -35,6 +35,12 @@ internal sealed partial class FillWorkshop(
             return false;
         }
 
+        if (NeverFits(fill))
+        {
+            await PassThroughAsync(fill, null, fill.Size, fill.Target.Rule.UpstreamName);
+            return false;
+        }
+
         var begun = time.GetTimestamp();
         var upstream = upstreams[fill.Target.Rule];
         var version = upstream.CredentialVersion;
@@ -304,6 +310,10 @@ internal sealed partial class FillWorkshop(
             Log.CannotRecord(log, fill.Digest, full.Message);
         }
     }
+
+    /// <summary>Whether it need not even be asked for: each client asks for it by itself. Only of what is proven to belong to the repository.</summary>
+    private bool NeverFits(Fill fill) =>
+        fill.Size is { } size && !store.Disk.CouldEverFit(size) && !store.HasPartial(fill.Digest) && known.IsLinked(fill.Target.Repository, fill.Digest);
 
     private async Task PassThroughAsync(Fill fill, Staging? staging, long? size, string upstream)
     {

@@ -111,6 +111,19 @@ public sealed class DiskRoomTests
         Assert.True(IsStored(host, next));
     }
 
+    [Fact]
+    public async Task What_can_never_fit_costs_each_client_one_request_of_its_blob()
+    {
+        var image = TestImages.OnePlatform(seed: 131);
+        await using var upstream = await FakeUpstream.StartAsync();
+        upstream.Add("team/app", image, "1");
+        using var data = new TemporaryFolder();
+        await using var host = await StartAsync(upstream, data, image.Layer.Length - 1);
+        await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => host.PullAsync("up/team/app", image, "1")));
+        Assert.Equal(3, upstream.Requests(RequestKind.Blob).Count(request => request.Url.Contains(image.Layer.Digest.ToString(), StringComparison.Ordinal)));
+        Assert.False(IsStored(host, image.Layer));
+    }
+
     private static Task<MillpondHost> StartAsync(FakeUpstream upstream, TemporaryFolder data, long limit) => MillpondHost.StartAsync(
         upstream,
         new MillpondHostOptions { Data = data, Configure = all => all with { Storage = all.Storage with { Limit = new(limit, 0), Headroom = new(0, 0) } } });
