@@ -64,6 +64,7 @@ internal static class CoverageCommand
             using var input = file == FileSelection.StandardInput ? streams.Input() : File.OpenRead(file);
             foreach (var fault in FileVerb.Guard(file, () => rewriter.Rewrite(file, input, null, builder.Add)))
             {
+                builder.AddNotRead(new NotRead($"{fault.File}:{fault.Line}", fault.What));
                 streams.Messages.WriteLine($"{fault.File}:{fault.Line}: passed over, cannot be read: {fault.What}");
             }
         }

@@ -10,4 +10,12 @@ internal static class ExitCode
 
     /// <summary>It could not be done: wrong options, a file that cannot be read, a server that does not answer.</summary>
     public const int Failed = 2;
+
+    /// <summary>The answer of a check. What could not be read is not taken for what is as it should be.</summary>
+    public static int Of(RunMode mode, bool anyChange, bool anyFault) => mode.Check switch
+    {
+        true when anyChange => Found,
+        true when anyFault => Failed,
+        _ => Done,
+    };
 }

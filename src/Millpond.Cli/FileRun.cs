@@ -13,6 +13,9 @@ internal sealed class FileRun(FileRewriter rewriter, RunMode mode, Streams strea
     /// <summary>Whether anything was changed, or would be.</summary>
     public bool AnyChange { get; private set; }
 
+    /// <summary>Whether a document could not be read, so that what it names is not known.</summary>
+    public bool AnyFault { get; private set; }
+
     public IReadOnlyList<RecordedFile> Recorded => recorded;
 
     /// <param name="files">The files.</param>
@@ -106,6 +109,7 @@ internal sealed class FileRun(FileRewriter rewriter, RunMode mode, Streams strea
         });
         foreach (var fault in faults)
         {
+            AnyFault = true;
             streams.Messages.WriteLine($"{fault.File}:{fault.Line}: left as it is, cannot be read: {fault.What}");
         }
 

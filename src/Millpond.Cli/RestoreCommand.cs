@@ -25,7 +25,7 @@ internal static class RestoreCommand
             var set = await rules.ReadAsync(arguments, kept?.Registry, cancellationToken);
             var run = new RestoreRun(set.Rules, rules.Tables(arguments), kept, mode, streams);
             run.Run(selection.Files);
-            return mode.Check && run.AnyChange ? ExitCode.Found : ExitCode.Done;
+            return ExitCode.Of(mode, run.AnyChange, run.AnyFault);
         }));
         return command;
     }

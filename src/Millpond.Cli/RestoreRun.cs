@@ -14,6 +14,9 @@ internal sealed class RestoreRun(RewriteRules rules, PlaceTables tables, Rewrite
 {
     public bool AnyChange { get; private set; }
 
+    /// <summary>Whether a document could not be read, so that what it names is not known.</summary>
+    public bool AnyFault { get; private set; }
+
     public void Run(IEnumerable<string> files)
     {
         foreach (var file in files)
@@ -121,6 +124,7 @@ internal sealed class RestoreRun(RewriteRules rules, PlaceTables tables, Rewrite
         var run = new FileRun(new FileRewriter(tables, changes), mode, streams);
         run.Run([file]);
         AnyChange |= run.AnyChange;
+        AnyFault |= run.AnyFault;
     }
 
     private void Explain(IReadOnlyList<RecordedFile> steps, string file)

@@ -28,7 +28,7 @@ internal static class RewriteCommand
             var record = recordFile is null ? null : RecordFile.Open(recordFile, set.Registry.ToString());
             var run = new FileRun(new FileRewriter(rules.Tables(arguments), set.Rewriting()), mode, streams, keepsRecord: record is not null);
             run.Run(selection.Files, () => record?.Save(run.Recorded));
-            return mode.Check && run.AnyChange ? ExitCode.Found : ExitCode.Done;
+            return ExitCode.Of(mode, run.AnyChange, run.AnyFault);
         }));
         return command;
     }

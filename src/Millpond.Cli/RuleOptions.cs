@@ -11,6 +11,12 @@ internal sealed class RuleOptions
     private readonly Option<FileInfo?> config = new("--config") { Description = "Take the rules from a server's configuration file.", HelpName = "FILE" };
     private readonly Option<string?> server = new("--server") { Description = "Take the rules from a running server.", HelpName = "URL" };
 
+    private readonly Option<string?> operations = new("--operations")
+    {
+        Description = "Where that server tells its rules, if it has a listener for operations [default: --server].",
+        HelpName = "URL",
+    };
+
     private readonly Option<string?> tiers = new("--tiers")
     {
         Description = "Which rules count: default, opt-in, all, or prefixes with commas between them.",
@@ -38,22 +44,21 @@ internal sealed class RuleOptions
     /// <exception cref="CommandFailedException">It is no URL of a server, or what goes with it cannot be used.</exception>
     public ServerAccess? Server(ParseResult arguments)
     {
-        var (authorities, logins) = (arguments.GetValue(ca), arguments.GetValue(authFile));
-        if (arguments.GetValue(server) is not { } text)
+        if (arguments.GetValue(server) is { } text)
         {
-            return authorities is null && logins is null ? null : throw new CommandFailedException("--ca and --auth-file are about a server; name it with --server URL.");
+            return Access(arguments, "--server", text);
         }
 
-        return Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
-            ? ServerAccess.Of(url, authorities, logins)
-            : throw new CommandFailedException($"--server: '{text}' is no server's URL; write http:// or https://, host and port.");
+        return arguments.GetValue(ca) is null && arguments.GetValue(authFile) is null && arguments.GetValue(operations) is null
+            ? null
+            : throw new CommandFailedException("--ca, --auth-file and --operations are about a server; name it with --server URL.");
     }
 
     /// <param name="command">The verb.</param>
     /// <param name="withConfiguration">Whether the rules may come from a file; a verb that needs a running server asks that one.</param>
     public void AddTo(Command command, bool withConfiguration = true)
     {
-        Option[] sources = withConfiguration ? [config, server, ca, authFile] : [server, ca, authFile];
+        Option[] sources = withConfiguration ? [config, server, operations, ca, authFile] : [server, operations, ca, authFile];
         foreach (var option in (Option[])[registry, .. sources, tiers, oldRegistry, keepEcr, places])
         {
             command.Options.Add(option);
@@ -71,7 +76,8 @@ internal sealed class RuleOptions
         {
             (not null, not null) => throw new CommandFailedException("--config and --server both give the rules; name one of them."),
             ({ } file, null) => RuleSource.FromConfiguration(file),
-            (null, { } running) => await ServerRules.ReadAsync(running, cancellationToken),
+            (null, { } running) => await ServerRules.ReadAsync(
+                arguments.GetValue(operations) is { } text ? Access(arguments, "--operations", text) : running, running.Url.Authority, cancellationToken),
             (null, null) => RuleSource.Presets,
         };
         var host = arguments.GetValue(registry) ?? source.Registry ?? registryDefault
@@ -102,6 +108,11 @@ internal sealed class RuleOptions
 
         return tables;
     }
+
+    private ServerAccess Access(ParseResult arguments, string option, string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
+            ? ServerAccess.Of(url, arguments.GetValue(ca), arguments.GetValue(authFile))
+            : throw new CommandFailedException($"{option}: '{text}' is no server's URL; write http:// or https://, host and port.");
 
     private static RegistryAddress Address(string text)
     {

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json;
 using Millpond.Images;
 using Millpond.Server.Configuration;
@@ -9,8 +10,11 @@ internal static class ServerRules
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
+    /// <param name="server">Where it tells its rules.</param>
+    /// <param name="name">What the cache is called where it does not say itself.</param>
+    /// <param name="cancellationToken">Ends the question.</param>
     /// <exception cref="CommandFailedException">The server does not answer, or not with rules.</exception>
-    public static async Task<RuleSource> ReadAsync(ServerAccess server, CancellationToken cancellationToken)
+    public static async Task<RuleSource> ReadAsync(ServerAccess server, string name, CancellationToken cancellationToken)
     {
         var url = new Uri(server.Url, "/-/rules");
         try
@@ -19,7 +23,12 @@ internal static class ServerRules
             using var client = new HttpClient(handler) { Timeout = Patience };
             await using var body = await client.GetStreamAsync(url, cancellationToken);
             using var json = await JsonDocument.ParseAsync(body, cancellationToken: cancellationToken);
-            return Read(json.RootElement, server.Url);
+            return Read(json.RootElement, name);
+        }
+        catch (HttpRequestException e) when (e.StatusCode is HttpStatusCode.NotFound)
+        {
+            throw new CommandFailedException(
+                $"{url} did not give the rules: 404 Not Found. It is no Millpond, or has a listener for operations (operations.listen): name that one with --operations URL.", e);
         }
         catch (HttpRequestException e)
         {
@@ -35,14 +44,14 @@ internal static class ServerRules
         }
     }
 
-    private static RuleSource Read(JsonElement root, Uri server)
+    private static RuleSource Read(JsonElement root, string name)
     {
         var mappings = root.GetProperty("rules").EnumerateArray().Select(rule => Mapping(rule, enabled: true) with
         {
             Filter = new RepositoryFilter(Texts(rule, "allow"), Texts(rule, "deny")),
         });
         var dormant = root.TryGetProperty("dormant", out var presets) ? presets.EnumerateArray().Select(preset => Mapping(preset, enabled: false)) : [];
-        return new RuleSource(Text(root, "registry") ?? server.Authority, [.. mappings, .. dormant], TierNames.All);
+        return new RuleSource(Text(root, "registry") ?? name, [.. mappings, .. dormant], TierNames.All);
     }
 
     private static RewriteMapping Mapping(JsonElement rule, bool enabled) => new(

@@ -97,8 +97,15 @@ internal sealed class ValuesFinder(DocumentFinders finders, RegistryMeaning mean
             finders.Arguments.FindArguments(sequence, trail);
         }
 
+        var isCollection = trail.Key is { } name && Keys.Collections.Contains(name);
         for (var i = 0; i < sequence.Items.Count; i++)
         {
+            if (isCollection && sequence.Items[i].Resolve() is ScalarNode { IsNull: false } text && NamesItsRegistry(text.Value))
+            {
+                finders.Collector.Add(PlaceKind.Values, trail.At(i), text);
+                continue;
+            }
+
             Walk(sequence.Items[i], trail.At(i), images);
         }
     }

@@ -237,6 +237,21 @@ public sealed class RewriteCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task What_cannot_be_read_is_not_taken_for_what_is_as_it_should_be()
+    {
+        var path = Write("a.yaml", "a: [\n---\n" + After);
+        Assert.Equal(2, (await RunAsync("", ["rewrite", "--check", path, .. Options])).Exit);
+        Assert.Equal(0, (await RunAsync("", ["rewrite", "-i", path, .. Options])).Exit);
+        var coverage = await RunAsync("", ["coverage", path, "--format", "json", "--fail-uncovered", .. Options]);
+        Assert.Equal(1, coverage.Exit);
+        Assert.Contains($"\"what\": \"{path}:", coverage.Output, StringComparison.Ordinal);
+
+        File.WriteAllText(path, "a: [\n---\n" + Before);
+        Assert.Equal(1, (await RunAsync("", ["rewrite", "--check", path, .. Options])).Exit);
+        Assert.Equal(2, (await RunAsync("", ["restore", "--check", path, .. Options])).Exit);
+    }
+
+    [Fact]
     public async Task A_kustomization_that_loses_what_it_matches_is_told()
     {
         Write("base.yaml", YamlEditTests.Pod("image: quay.io/a/b:1"));

@@ -58,6 +58,30 @@ public sealed class ServerRulesTests
     }
 
     [Fact]
+    public async Task Rules_come_from_the_listener_for_operations_and_pulls_from_the_server()
+    {
+        await using var upstream = await FakeUpstream.StartAsync();
+        upstream.Add("a/b", TestImages.OnePlatform(), "1");
+        await using var millpond = await MillpondHost.StartAsync(
+            upstream, new() { Configure = configuration => configuration with { OperationsListen = [new("http://127.0.0.1:0")] } });
+        using var pulled = await millpond.Client.GetAsync(new Uri(millpond.Address, "/v2/up/a/b/manifests/1"));
+        var text = YamlEditTests.Pod($"image: {upstream.Address.Authority}/a/b:1");
+        string[] server = ["--server", millpond.Address.ToString()];
+        string[] operations = ["--operations", millpond.Server.OperationsAddresses[0].ToString()];
+
+        var (exit, output, messages) = await RunAsync(text, ["rewrite", "-", .. server]);
+        Assert.Equal((2, ""), (exit, output));
+        Assert.Contains("--operations URL", messages, StringComparison.Ordinal);
+
+        (exit, output, _) = await RunAsync(text, ["rewrite", "-", .. server, .. operations]);
+        Assert.Equal((0, YamlEditTests.Pod($"image: {millpond.Address.Authority}/up/a/b:1")), (exit, output));
+
+        (_, output, _) = await RunAsync(text, ["coverage", "-", "--format", "json", .. server, .. operations]);
+        Assert.Contains("\"cached\": true", output, StringComparison.Ordinal);
+        Assert.Equal(2, (await RunAsync(text, ["rewrite", "-", "--registry", "c.example", .. operations])).Exit);
+    }
+
+    [Fact]
     public async Task A_server_that_does_not_answer_is_named()
     {
         var (exit, output, messages) = await RunAsync("", "rewrite", "-", "--server", FakeUpstream.RefusedAddress.ToString());

@@ -18,6 +18,7 @@ public sealed class ValuesTests
     [InlineData("curlImage: curlimages/curl:8", "curlImage: cache.example.com/docker-hub/curlimages/curl:8")]
     [InlineData("runnerRepositoryAndTag: docker:dind", "runnerRepositoryAndTag: cache.example.com/docker-hub/library/docker:dind")]
     [InlineData("images: {operator: ghcr.io/a/b, scaler: x}", "images: {operator: cache.example.com/ghcr/a/b, scaler: x}")]
+    [InlineData("images: [ghcr.io/a/b, a/b:1]", "images: [cache.example.com/ghcr/a/b, a/b:1]")]
     [InlineData("extraContainers: [{name: a, image: a/b:1}]", "extraContainers: [{name: a, image: cache.example.com/docker-hub/a/b:1}]")]
     [InlineData("extraArgs: [--acme-http01-solver-image=quay.io/a/b]", "extraArgs: [--acme-http01-solver-image=cache.example.com/quay/a/b]")]
     [InlineData("global: {hub: docker.io/istio}\npilot: {hub: '', image: pilot}\nproxy: {image: proxyv2}", "global: {hub: cache.example.com/docker-hub/istio}\npilot: {hub: '', image: pilot}\nproxy: {image: proxyv2}")]
