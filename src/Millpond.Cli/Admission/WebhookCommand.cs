@@ -31,7 +31,18 @@ internal static class WebhookCommand
         var verb = new AdmissionVerb();
         var command = new Command("webhook", "Print the MutatingWebhookConfiguration.") { Service, Port, Url, CaBundle, CaFile };
         verb.AddTo(command);
-        command.SetAction(arguments => AdmissionVerb.Print(arguments, () => Make(arguments, verb).ToYaml()));
+        command.SetAction(arguments =>
+        {
+            var exitCode = AdmissionVerb.Print(arguments, () => Make(arguments, verb).ToYaml());
+            // API servers would go on without reviews, and nobody would see why.
+            if (exitCode == ExitCode.Done && arguments.GetValue(CaBundle) is null && arguments.GetValue(CaFile) is null)
+            {
+                arguments.InvocationConfiguration.Error.WriteLine(
+                    "millpond: no authority is named (--ca-bundle, --ca-file), so API servers ask only if their own system trusts the server's certificate.");
+            }
+
+            return exitCode;
+        });
         return command;
     }
 

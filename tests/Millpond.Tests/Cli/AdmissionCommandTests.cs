@@ -20,7 +20,14 @@ public sealed class AdmissionCommandTests : IDisposable
     }
 
     [Fact]
-    public void The_webhook_is_printed_as_one_would_apply_it() => Assert.Equal(new CommandRun(0, new WebhookManifest().ToYaml(), ""), Run("webhook"));
+    public void The_webhook_is_printed_as_one_would_apply_it_and_what_it_lacks_is_told()
+    {
+        var run = Run("webhook");
+
+        Assert.Equal((0, new WebhookManifest().ToYaml()), (run.ExitCode, run.Output));
+        Assert.Contains("--ca-bundle", run.Error, StringComparison.Ordinal);
+        Assert.Equal("", Run("webhook", "--ca-file", folder.Write("ca.crt", authority.AuthorityPem)).Error);
+    }
 
     [Fact]
     public void Its_options_are_where_they_belong()

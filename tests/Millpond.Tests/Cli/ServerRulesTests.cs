@@ -89,6 +89,17 @@ public sealed class ServerRulesTests
         Assert.Contains($"{FakeUpstream.RefusedAddress}-/rules did not give the rules", messages, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("--server", "http://user:s3cret@127.0.0.1:1")]
+    [InlineData("--server", "http://127.0.0.1:1", "--operations", "http://user:s3cret@127.0.0.1:1")]
+    public async Task A_password_in_a_URL_is_refused_and_not_repeated(params string[] arguments)
+    {
+        var (exit, output, messages) = await RunAsync("", ["rewrite", "-", .. arguments]);
+        Assert.Equal((2, ""), (exit, output));
+        Assert.Contains("--auth-file", messages, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", messages, StringComparison.Ordinal);
+    }
+
     private static async Task<bool?[]> CachedAsync(string text, Uri server)
     {
         var (_, output, _) = await RunAsync(text, "coverage", "-", "--format", "json", "--server", server.ToString());
