@@ -15,8 +15,8 @@ internal static class UnifiedDiff
 
     public static void Write(string path, Stream original, IReadOnlyList<TextEdit> edits, Stream output)
     {
-        var name = path == FileSelection.StandardInput ? "stdin" : path.TrimStart('/');
-        Put(output, $"--- a/{name}\n+++ b/{name}\n");
+        var name = NameOf(path);
+        output.Write(Encoding.UTF8.GetBytes($"--- a/{name}\n+++ b/{name}\n"));
         var writer = new HunkWriter(output);
         var next = 0;
         var offset = 0L;
@@ -80,6 +80,13 @@ internal static class UnifiedDiff
         {
             yield return line.ToString();
         }
+    }
+
+    // As diff has it, so that patch and git apply find the file: git takes no ./, and patch ends a name with a space in it at a tab.
+    private static string NameOf(string path)
+    {
+        var name = path == FileSelection.StandardInput ? "stdin" : Path.GetRelativePath("/", Path.Join("/", path));
+        return name.Contains(' ', StringComparison.Ordinal) ? $"{name}\t" : name;
     }
 
     private static void Put(Stream output, string text) => output.Write(Encoding.Latin1.GetBytes(text));

@@ -62,6 +62,11 @@ internal sealed class PlacedFile(string path)
     /// <summary>Writes the file, once it is known what to put back.</summary>
     public Placement Write(string content, string origin, bool force)
     {
+        if (Directory.Exists(target))
+        {
+            throw new IOException($"{path} is a folder; name a file.");
+        }
+
         var record = ReadRecord();
         if (IsChangedSince && !TrySetAside(force))
         {
@@ -121,18 +126,25 @@ internal sealed class PlacedFile(string path)
             options.UnixCreateMode = wanted & OwnerOnly;
         }
 
-        using (var stream = new FileStream(beside, options))
+        try
         {
-            stream.Write(content);
-            stream.Flush(flushToDisk: true);
-        }
+            using (var stream = new FileStream(beside, options))
+            {
+                stream.Write(content);
+                stream.Flush(flushToDisk: true);
+            }
 
-        if (mode is { } final && !OperatingSystem.IsWindows())
+            if (mode is { } final && !OperatingSystem.IsWindows())
+            {
+                File.SetUnixFileMode(beside, final);
+            }
+
+            File.Move(beside, file, overwrite: true);
+        }
+        finally
         {
-            File.SetUnixFileMode(beside, final);
+            File.Delete(beside);
         }
-
-        File.Move(beside, file, overwrite: true);
     }
 
     private bool TrySetAside(bool force)

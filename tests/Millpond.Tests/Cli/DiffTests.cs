@@ -23,6 +23,20 @@ public sealed partial class DiffTests
         Assert.Equal(expected, Apply(text, Write(text, new TextEdit(offset, line, original, replacement))));
     }
 
+    [Theory]
+    [InlineData("a.yaml", "a.yaml")]
+    [InlineData("./x/a.yaml", "x/a.yaml")]
+    [InlineData("/x//a.yaml", "x/a.yaml")]
+    [InlineData("é/日.yaml", "é/日.yaml")]
+    [InlineData("a b.yaml", "a b.yaml\t")]
+    [InlineData("-", "stdin")]
+    public void It_names_files_so_that_patch_and_git_find_them(string path, string name)
+    {
+        using var output = new MemoryStream();
+        UnifiedDiff.Write(path, new MemoryStream("a\n"u8.ToArray()), [new TextEdit(0, 1, "a", "b")], output);
+        Assert.StartsWith($"--- a/{name}\n+++ b/{name}\n@@ ", Encoding.UTF8.GetString(output.ToArray()), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void It_knows_added_lines()
     {

@@ -181,6 +181,15 @@ public sealed class MirrorCommandTests : IDisposable
         Assert.Equal(content, File.Exists(real) ? File.ReadAllText(real) : null);
     }
 
+    [Fact]
+    public void A_folder_in_a_files_place_is_told_and_nothing_is_left_beside_it()
+    {
+        var place = Directory.CreateDirectory(Path.Join(root, "daemon.json")).FullName;
+        var run = Run("docker", "--server", Server, "--file", place);
+        Assert.Equal((1, $"{place} is a folder; name a file.\n"), (run.ExitCode, run.Error));
+        Assert.Equal([place], Directory.EnumerateFileSystemEntries(root));
+    }
+
     [Theory]
     [InlineData("--server", Server)]
     [InlineData("--remove")]
