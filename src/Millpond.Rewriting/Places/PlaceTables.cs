@@ -47,7 +47,7 @@ public sealed class PlaceTables
     public PlaceTables With(ReadOnlyMemory<byte> yaml)
     {
         var root = TableReader.Read(yaml);
-        return new PlaceTables
+        var tables = new PlaceTables
         {
             Resources = Resources.AddRange(root.Rows("resources").Select(row => new ResourceRow(KindPattern.From(row), row.Paths("places")))),
             Ignored = Ignored.AddRange(root.Rows("ignored").Select(KindPattern.From)),
@@ -63,6 +63,8 @@ public sealed class PlaceTables
                 new PlaceholderRow(row.Word("image"), row.Words("when")))),
             Values = root.RowOrNull("values") is { } values ? Values.With(values) : Values,
         };
+        root.RefuseOtherKeys();
+        return tables;
     }
 
     /// <summary>Whether kinds of this group have places in the tables.</summary>
