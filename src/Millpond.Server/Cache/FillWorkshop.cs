@@ -80,7 +80,7 @@ internal sealed partial class FillWorkshop(
             fill.Start(staging, body.Size);
             if (promise is not null)
             {
-                staging.ReserveInBackground(promise);
+                staging.PrepareInBackground(promise);
             }
 
             if (!await CopyAsync(fill, staging, body, hash, promise))
