@@ -80,7 +80,7 @@ internal sealed partial class FillWorkshop(
             fill.Start(staging, body.Size);
             if (promise is not null)
             {
-                staging.PrepareInBackground(promise);
+                staging.ReserveInBackground(promise);
             }
 
             if (!await CopyAsync(fill, staging, body, hash, promise))

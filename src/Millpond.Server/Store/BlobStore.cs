@@ -122,7 +122,7 @@ public sealed class BlobStore
     /// <summary>Counts a blob that was found here and was not in that sum.</summary>
     public void Found(long length) => Disk.StoreGrew(length);
 
-    /// <summary>Starts a download from its first byte. Its note and its blocks come with <see cref="Staging.PrepareInBackground"/>.</summary>
+    /// <summary>Starts a download from its first byte. Its blocks are reserved by <see cref="Staging.ReserveInBackground"/>.</summary>
     /// <exception cref="IOException">The disk is full or broken.</exception>
     public Staging Begin(Digest digest, long? size, string rule, string repository)
     {
@@ -134,7 +134,16 @@ public sealed class BlobStore
             var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
             var staging = new Staging(this, path, file, new StagingNote(digest.ToString(), size, rule, repository, bootId, 0), 0);
             growing[digest] = staging;
-            return staging;
+            try
+            {
+                staging.WriteNote(0);
+                return staging;
+            }
+            catch (IOException)
+            {
+                staging.Abandon();
+                throw;
+            }
         }
     }
 

@@ -13,7 +13,7 @@ public sealed class Staging
     /// <summary>Bytes between two flushes to disk: one fsync of everything at the end stalls every catalog commit meanwhile (p99 109 ms against 15 ms).</summary>
     private const long FlushEvery = 16L * 1024 * 1024;
 
-    /// <summary>Smaller blobs are written as fast as they could be reserved, and downloaded again as fast as they could be resumed.</summary>
+    /// <summary>Smaller blobs are written as fast as they could be reserved.</summary>
     private const long SmallestReserve = 4L * 1024 * 1024;
 
     private readonly BlobStore store;
@@ -21,7 +21,7 @@ public sealed class Staging
     private readonly string path;
     private StagingNote note;
     private Task flushing = Task.CompletedTask;
-    private Task preparing = Task.CompletedTask;
+    private Task reserving = Task.CompletedTask;
     private long written;
     private long flushStarted;
     private volatile bool flushFailed;
@@ -52,9 +52,6 @@ public sealed class Staging
     /// <summary>How many bytes the file holds. The writer's own view: readers follow what the fill has released.</summary>
     public long Written => Volatile.Read(ref written);
 
-    /// <summary>Ends when what <see cref="PrepareInBackground"/> does is done.</summary>
-    internal Task Prepared => preparing;
-
     /// <summary>Appends; starts a flush in the background every 16 MiB.</summary>
     /// <exception cref="IOException">The disk is full or broken.</exception>
     public void Append(ReadOnlySpan<byte> block)
@@ -66,7 +63,7 @@ public sealed class Staging
         {
             flushStarted = written;
             AddReference();
-            flushing = FlushAfterAsync(preparing);
+            flushing = Task.Run(FlushInBackground);
         }
     }
 
@@ -77,26 +74,20 @@ public sealed class Staging
     public void SetSize(long size) => note = note with { Size = size };
 
     /// <summary>
-    /// Notes what is being downloaded, so that a crash leaves a partial that says whose it is, and reserves the disk for all of it, while the
-    /// first bytes are on their way to clients: on a disk that is busy a new file takes milliseconds, and a gigabyte 4 to 27 ms. A disk that
-    /// has not the room after all shows at an append. Before the first append.
+    /// Reserves the disk for the whole blob while its first bytes are on their way to clients: for a gigabyte the file system takes 4 to
+    /// 27 ms. A disk that has not the room after all shows at an append.
     /// </summary>
     /// <param name="promise">What was promised for it.</param>
-    public void PrepareInBackground(DiskPromise promise)
+    public void ReserveInBackground(DiskPromise promise)
     {
-        if (note.Size is { } size && size - written < SmallestReserve)
+        if (note.Size is not { } size || size - written < SmallestReserve)
         {
             return;
         }
 
-        preparing = Task.Run(() =>
+        reserving = Task.Run(() =>
         {
-            if (ResumedFrom == 0)
-            {
-                TryWriteNote(0);
-            }
-
-            if (note.Size is { } whole && NativeMethods.TryReserve(file, whole))
+            if (NativeMethods.TryReserve(file, size))
             {
                 promise.Reserved();
             }
@@ -133,7 +124,7 @@ public sealed class Staging
     /// <exception cref="IOException">The disk failed; nothing is in the store.</exception>
     public async Task CommitAsync()
     {
-        await Task.WhenAll(flushing, preparing);
+        await Task.WhenAll(flushing, reserving);
         if (flushFailed)
         {
             // The kernel reports a lost write once: the next flush would succeed without the bytes.
@@ -155,7 +146,7 @@ public sealed class Staging
             return;
         }
 
-        await Task.WhenAll(flushing, preparing);
+        await Task.WhenAll(flushing, reserving);
         try
         {
             // Gives back what was reserved beyond the bytes that are here.
@@ -174,38 +165,19 @@ public sealed class Staging
     /// <summary>Throws the bytes away; readers that have the file open read on.</summary>
     public async Task DiscardAsync()
     {
-        await Task.WhenAll(flushing, preparing);
+        await Task.WhenAll(flushing, reserving);
         File.Delete(path);
         File.Delete(BlobStore.NotePath(path));
         Settle();
     }
 
-    /// <summary>Says of the partial how far it can be trusted after a power cut.</summary>
+    /// <summary>Notes what is being downloaded, before its first byte: a crash then leaves a partial that says whose it is.</summary>
     internal void WriteNote(long flushed)
     {
         var target = BlobStore.NotePath(path);
         var temporary = target + ".new";
         File.WriteAllBytes(temporary, JsonSerializer.SerializeToUtf8Bytes(note with { Flushed = flushed }, StoreJson.Default.StagingNote));
         File.Move(temporary, target, overwrite: true);
-    }
-
-    private void TryWriteNote(long flushed)
-    {
-        try
-        {
-            WriteNote(flushed);
-        }
-        catch (IOException)
-        {
-            // A partial without a note, or with an old one, is only downloaded again.
-        }
-    }
-
-    private async Task FlushAfterAsync(Task before)
-    {
-        await before;
-        await Task.Yield();
-        FlushInBackground();
     }
 
     private void FlushInBackground()
@@ -227,6 +199,13 @@ public sealed class Staging
             flushFailed |= isLost;
             Release();
         }
+    }
+
+    /// <summary>Lets go of a file that never began.</summary>
+    internal void Abandon()
+    {
+        File.Delete(path);
+        Settle();
     }
 
     private void Settle(long kept = 0)
