@@ -7,7 +7,6 @@ namespace Millpond.Tests.Upstream;
 internal sealed class TokenRegistry : IAsyncDisposable
 {
     private readonly TaskCompletionSource tokenAsked = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly SemaphoreSlim challenged = new(0);
     private TaskCompletionSource hold = Released();
     private TestServer? server;
     private int tokens;
@@ -45,15 +44,6 @@ internal sealed class TokenRegistry : IAsyncDisposable
 
     public void ReleaseTokens() => hold.TrySetResult();
 
-    /// <summary>Ends when so many requests have been answered with a challenge.</summary>
-    public async Task AllChallenged(int count)
-    {
-        for (var i = 0; i < count; i++)
-        {
-            Assert.True(await challenged.WaitAsync(TimeSpan.FromSeconds(20)));
-        }
-    }
-
     public ValueTask DisposeAsync() => server?.DisposeAsync() ?? default;
 
     private static TaskCompletionSource Released()
@@ -84,10 +74,5 @@ internal sealed class TokenRegistry : IAsyncDisposable
         context.Response.StatusCode = 401;
         context.Response.Headers.WWWAuthenticate =
             $"{ChallengePrefix}Bearer realm=\"{Realm ?? $"{Url}token"}\",service=\"the registry\",scope=\"repository:team/app:pull,push repository:x:*\"";
-        context.Response.OnCompleted(() =>
-        {
-            challenged.Release();
-            return Task.CompletedTask;
-        });
     }
 }
