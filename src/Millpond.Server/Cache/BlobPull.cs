@@ -40,14 +40,14 @@ internal sealed class BlobPull(
         }
 
         var upstream = upstreams[target.Rule];
-        var version = upstream.CredentialVersion;
-        if (negative.Find<BlobProbe>(target.Repository, NegativeCache.Blob(digest), version) is { } refused)
+        if (negative.Find<BlobProbe>(target.Repository, NegativeCache.Blob(digest), upstream.CredentialVersion) is { } refused)
         {
             return refused.ToFailure(target.Rule, PullFailureKind.BlobUnknown);
         }
 
-        var probe = await upstream.ProbeBlobAsync(options.ProofReason, target.UpstreamRepository, digest, cancellationToken);
-        negative.Learn(target.Repository, NegativeCache.Blob(digest), version, probe);
+        var probe = await negative.LearnAsync(
+            target.Repository, NegativeCache.Blob(digest), upstream.CredentialVersion,
+            upstream.ProbeBlobAsync(options.ProofReason, target.UpstreamRepository, digest, cancellationToken));
         if (!probe.IsFound)
         {
             return probe.ToFailure(target.Rule, PullFailureKind.BlobUnknown);
@@ -134,9 +134,9 @@ internal sealed class BlobPull(
         }
 
         var upstream = upstreams[target.Rule];
-        var version = upstream.CredentialVersion;
-        var probe = await upstream.ProbeBlobAsync(reason, target.UpstreamRepository, digest, cancellationToken);
-        negative.Learn(target.Repository, NegativeCache.Blob(digest), version, probe);
+        var probe = await negative.LearnAsync(
+            target.Repository, NegativeCache.Blob(digest), upstream.CredentialVersion,
+            upstream.ProbeBlobAsync(reason, target.UpstreamRepository, digest, cancellationToken));
         if (!probe.IsFound)
         {
             return probe.ToFailure(target.Rule, PullFailureKind.BlobUnknown);

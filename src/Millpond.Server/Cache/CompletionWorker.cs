@@ -118,17 +118,8 @@ internal sealed partial class CompletionWorker(
         return last;
     }
 
-    private async Task EndAsync(RepositoryName repository, Digest index)
-    {
-        try
-        {
-            await catalog.SetCompleteAsync(repository, index);
-        }
-        catch (CatalogUnwrittenException)
-        {
-            // The next start looks at it once more and finds it complete.
-        }
-    }
+    /// <summary>Unwritten, the next start looks at it once more and finds it complete.</summary>
+    private Task EndAsync(RepositoryName repository, Digest index) => catalog.SetCompleteAsync(repository, index).OrUnwrittenAsync();
 
     private async Task TryLaterAsync(CompletionWork work, CancellationToken cancellationToken)
     {

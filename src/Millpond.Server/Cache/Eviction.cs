@@ -122,20 +122,10 @@ internal sealed partial class Eviction(BlobStore store, CatalogDatabase catalog,
     {
         known.Forget(digest);
         var length = store.Delete(digest);
-        _ = ForgetAsync(digest);
-        return length;
-    }
 
-    private async Task ForgetAsync(Digest digest)
-    {
-        try
-        {
-            await catalog.RemoveBlobAsync(digest);
-        }
-        catch (CatalogUnwrittenException)
-        {
-            // A row without its file is a cold miss, and goes with the next eviction.
-        }
+        // Unwritten, a row without its file is a cold miss, and goes with the next eviction.
+        _ = catalog.RemoveBlobAsync(digest).OrUnwrittenAsync();
+        return length;
     }
 
     private static partial class Log

@@ -43,18 +43,11 @@ internal sealed class KnownBlobs(CatalogDatabase catalog)
 
     public void Adopted(RepositoryName repository, Digest manifest) => adopted.Set((repository, manifest), true);
 
-    /// <summary>Links a digest that its upstream has shown to have in this repository.</summary>
-    public async Task LinkProvenAsync(RuleMatch target, Digest digest)
+    /// <summary>Links a digest that its upstream has shown to have in this repository. Unwritten, the link in memory serves until it is proven again.</summary>
+    public Task LinkProvenAsync(RuleMatch target, Digest digest)
     {
         Link(target.Repository, digest);
-        try
-        {
-            await catalog.LinkAsync(target.Repository, target.Rule.Prefix, digest);
-        }
-        catch (CatalogUnwrittenException)
-        {
-            // A catalog that cannot be written never fails a pull: the link in memory serves until it is proven again.
-        }
+        return catalog.LinkAsync(target.Repository, target.Rule.Prefix, digest).OrUnwrittenAsync();
     }
 
     /// <summary>The size in bytes of a blob that was stored, or null.</summary>

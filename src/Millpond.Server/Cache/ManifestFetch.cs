@@ -77,14 +77,13 @@ internal sealed partial class ManifestFetch(
         }
 
         var upstream = upstreams[target.Rule];
-        var version = upstream.CredentialVersion;
-        if (negative.Find<ManifestBody>(target.Repository, reference, version) is { } refused)
+        if (negative.Find<ManifestBody>(target.Repository, reference, upstream.CredentialVersion) is { } refused)
         {
             return refused.ToFailure(target.Rule, PullFailureKind.ManifestUnknown);
         }
 
-        var result = await AskAsync(target, upstream, reference, reason, cancellationToken);
-        negative.Learn(target.Repository, reference, version, result);
+        var result = await negative.LearnAsync(
+            target.Repository, reference, upstream.CredentialVersion, AskAsync(target, upstream, reference, reason, cancellationToken));
         if (!result.IsFound)
         {
             return result.ToFailure(target.Rule, PullFailureKind.ManifestUnknown);
@@ -96,10 +95,13 @@ internal sealed partial class ManifestFetch(
         return new PullResult<ManifestContent>(content, CacheStatus.Miss, null);
     }
 
-    /// <summary>A type that is known is not lost to one that is not, of the same bytes from another upstream.</summary>
+    /// <summary>
+    /// The media type a manifest goes by: the one in its own bytes where that is known, else what the upstream said. Its digest is shared by
+    /// all repositories, so no upstream's header may decide how another's is read, and a known type is not lost to one that is not.
+    /// </summary>
     private ManifestContent Typed(ManifestBody body)
     {
-        var mediaType = ManifestDocument.MediaTypeOf(body.Content, body.MediaType);
+        var mediaType = ManifestDocument.IsKnown(body.OwnMediaType) ? body.OwnMediaType! : body.MediaType;
         return !ManifestDocument.IsKnown(mediaType) && memory.FindManifest(body.Digest) is { } here && ManifestDocument.IsKnown(here.MediaType)
             ? here
             : new ManifestContent(body.Digest, mediaType, body.Content);

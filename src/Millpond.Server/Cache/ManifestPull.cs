@@ -88,14 +88,14 @@ internal sealed class ManifestPull(
         }
 
         var upstream = upstreams[target.Rule];
-        var version = upstream.CredentialVersion;
-        if (negative.Find<Upstream.ManifestHead>(target.Repository, digest.ToString(), version) is { } refused)
+        if (negative.Find<Upstream.ManifestHead>(target.Repository, digest.ToString(), upstream.CredentialVersion) is { } refused)
         {
             return refused.ToFailure(target.Rule, PullFailureKind.ManifestUnknown);
         }
 
-        var head = await upstream.HeadManifestAsync(reason, target.UpstreamRepository, digest.ToString(), cancellationToken);
-        negative.Learn(target.Repository, digest.ToString(), version, head);
+        var head = await negative.LearnAsync(
+            target.Repository, digest.ToString(), upstream.CredentialVersion,
+            upstream.HeadManifestAsync(reason, target.UpstreamRepository, digest.ToString(), cancellationToken));
         if (!head.IsFound)
         {
             return head.ToFailure(target.Rule, PullFailureKind.ManifestUnknown);

@@ -37,6 +37,17 @@ internal sealed class NegativeCache(NegativeCacheConfiguration configuration, Ti
         return holds ? new UpstreamResult<T>(refusal.Outcome, null, refusal.Reason) : null;
     }
 
+    /// <summary>Waits for the answer and learns from it.</summary>
+    /// <param name="credentialVersion">As <see cref="Learn"/> wants it: named before the question in the arguments, it is read before it.</param>
+    public async Task<UpstreamResult<T>> LearnAsync<T>(
+        RepositoryName repository, string reference, string credentialVersion, Task<UpstreamResult<T>> answer)
+        where T : class
+    {
+        var result = await answer;
+        Learn(repository, reference, credentialVersion, result);
+        return result;
+    }
+
     /// <param name="credentialVersion">As of before the question: a credential that came while the old one was refused is not refused yet.</param>
     public void Learn<T>(RepositoryName repository, string reference, string credentialVersion, UpstreamResult<T> result)
         where T : class

@@ -9,7 +9,7 @@ namespace Millpond.Server.Cache;
 
 /// <summary>
 /// Checks a cached tag upstream with one HEAD, which registries do not count against a pull limit. Bounded in time as a whole; any
-/// failure serves what is here.
+/// failure serves what is here. What the catalog cannot take is found out again by a later check.
 /// </summary>
 internal sealed partial class TagCheck(
     GovernedUpstreams upstreams, ManifestMemory memory, ManifestFetch fetch, Freshness freshness, CatalogDatabase catalog, TimeProvider time,
@@ -97,7 +97,7 @@ internal sealed partial class TagCheck(
             catalog.RenewTag(target.Repository, tag, now);
             if (entry.AbsentSince is not null)
             {
-                await RecordAsync(catalog.SetTagAbsentAsync(target.Repository, tag, null));
+                await catalog.SetTagAbsentAsync(target.Repository, tag, null).OrUnwrittenAsync();
             }
 
             return new PullResult<ManifestContent>(entry.Manifest, CacheStatus.Revalidated, null);
@@ -128,7 +128,7 @@ internal sealed partial class TagCheck(
         {
             freshness.Failed(target.Repository, tag);
             memory.SetTag(target.Repository, tag, entry with { AbsentSince = now });
-            await RecordAsync(catalog.SetTagAbsentAsync(target.Repository, tag, now));
+            await catalog.SetTagAbsentAsync(target.Repository, tag, now).OrUnwrittenAsync();
             return Stale(entry);
         }
 
@@ -143,7 +143,7 @@ internal sealed partial class TagCheck(
         {
             Log.FollowedDelete(log, target.Repository, tag);
             memory.RemoveTag(target.Repository, tag);
-            await RecordAsync(catalog.DeleteTagAsync(target.Repository, tag));
+            await catalog.DeleteTagAsync(target.Repository, tag).OrUnwrittenAsync();
             return head.ToFailure(target.Rule, PullFailureKind.ManifestUnknown);
         }
 
@@ -151,18 +151,6 @@ internal sealed partial class TagCheck(
         memory.SetTag(target.Repository, tag, entry with { CheckedAt = now });
         catalog.RenewTag(target.Repository, tag, now);
         return Stale(entry);
-    }
-
-    private static async Task RecordAsync(Task write)
-    {
-        try
-        {
-            await write;
-        }
-        catch (CatalogUnwrittenException)
-        {
-            // A catalog that cannot be written never fails a pull: what is not recorded is found out again by a later check.
-        }
     }
 
     private static partial class Log

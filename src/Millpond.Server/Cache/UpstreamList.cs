@@ -88,9 +88,7 @@ internal sealed partial class UpstreamList(
             return new UpstreamResult<byte[]>(UpstreamOutcome.Found, current.Content.ToArray());
         }
 
-        var version = upstream.CredentialVersion;
-        var result = await ask(upstream, cancellationToken);
-        negative.Learn(target.Repository, NegativeCache.List(key), version, result);
+        var result = await negative.LearnAsync(target.Repository, NegativeCache.List(key), upstream.CredentialVersion, ask(upstream, cancellationToken));
         if (!result.IsFound)
         {
             return result;
@@ -102,15 +100,8 @@ internal sealed partial class UpstreamList(
             return result;
         }
 
-        try
-        {
-            await catalog.PutListAsync(target.Repository, target.Rule.Prefix, key, result.Value, time.GetUtcNow());
-        }
-        catch (CatalogUnwrittenException)
-        {
-            // Served all the same; it is asked again next time.
-        }
-
+        // Unwritten, it is served all the same and asked for again next time.
+        await catalog.PutListAsync(target.Repository, target.Rule.Prefix, key, result.Value, time.GetUtcNow()).OrUnwrittenAsync();
         return result;
     }
 

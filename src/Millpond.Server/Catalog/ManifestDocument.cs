@@ -38,23 +38,6 @@ public sealed record ManifestDocument(
     /// <summary>Whether the media type says how the document is to be read.</summary>
     public static bool IsKnown(string? mediaType) => mediaType is not null && KindOf(mediaType) != Kind.Unknown;
 
-    /// <summary>
-    /// The media type a manifest goes by: the one in its own bytes where that is known, else what the upstream said. Its digest is shared by
-    /// all repositories, so no upstream's header may decide how another's is read.
-    /// </summary>
-    public static string MediaTypeOf(ReadOnlyMemory<byte> content, string told)
-    {
-        try
-        {
-            using var json = JsonDocument.Parse(content);
-            return json.RootElement.ValueKind == JsonValueKind.Object && json.RootElement.TextOf("mediaType") is { } own && IsKnown(own) ? own : told;
-        }
-        catch (JsonException)
-        {
-            return told;
-        }
-    }
-
     /// <summary>Reads a manifest; null where the bytes are no JSON object. Children without a digest or size are left out.</summary>
     /// <param name="mediaType">From the Content-Type, parameters are dropped; where empty, the document's own is taken.</param>
     public static ManifestDocument? TryParse(ReadOnlyMemory<byte> content, string mediaType)

@@ -54,7 +54,7 @@ internal static class ManifestAnswer
             throw Bad($"{who} answered with something that is no manifest ({Words.Quote(mediaType, 60)})");
         }
 
-        return new ManifestBody(digest, mediaType, content);
+        return new ManifestBody(digest, mediaType, ownMediaType, content);
     }
 
     /// <summary>Whether a response is encoded in spite of <c>Accept-Encoding: identity</c>.</summary>

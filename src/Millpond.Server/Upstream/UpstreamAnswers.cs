@@ -6,7 +6,7 @@ namespace Millpond.Server.Upstream;
 public sealed record ManifestHead(Digest? Digest, string MediaType, long? Length);
 
 /// <summary>A manifest's exact bytes, already verified: against the asked digest, or the upstream's digest header, else hashed by sha256.</summary>
-public sealed record ManifestBody(Digest Digest, string MediaType, ReadOnlyMemory<byte> Content);
+public sealed record ManifestBody(Digest Digest, string MediaType, string? OwnMediaType, ReadOnlyMemory<byte> Content);
 
 /// <summary>What a closed one-byte range said of a blob.</summary>
 public sealed record BlobProbe(long? Length);
