@@ -8,6 +8,15 @@ internal sealed record BenchOptions
     /// <summary>The published program.</summary>
     public required string Millpond { get; init; }
 
+    /// <summary>Another published program, measured beside it in the same run: the state before a change.</summary>
+    public string? Before { get; init; }
+
+    /// <summary>A file to which the ratios of this run are appended, with the date and the commit.</summary>
+    public string? History { get; init; }
+
+    /// <summary>What the program was built from, for <see cref="History"/>.</summary>
+    public string Commit { get; init; } = "unknown";
+
     public long BlobSize { get; init; } = 1L << 30;
 
     /// <summary>The blob that many cold clients pull at once.</summary>
@@ -23,6 +32,9 @@ internal sealed record BenchOptions
 
     public int ManifestSeconds { get; init; } = 4;
 
+    /// <summary>How many manifests a repository has.</summary>
+    public int ManifestFiles { get; init; } = 7_000;
+
     public int ColdClients { get; init; } = 50;
 
     /// <summary>The measurements to make; empty = all.</summary>
@@ -30,7 +42,7 @@ internal sealed record BenchOptions
 
     public bool Wants(string measurement) => Only.Count == 0 || Only.Contains(measurement);
 
-    /// <summary><c>--millpond FILE [--quick] [--rounds N] [--only warm-manifest,warm-blob,cold,many,outage,admit]</c>.</summary>
+    /// <summary><c>--millpond FILE [--before FILE] [--history FILE --commit ID] [--quick] [--rounds N] [--only warm-manifest,warm-blob,cold,many,outage,push,token,admit,rewrite]</c>.</summary>
     public static BenchOptions Parse(IReadOnlyList<string> arguments)
     {
         var options = new BenchOptions { Millpond = "" };
@@ -38,8 +50,11 @@ internal sealed record BenchOptions
         {
             options = arguments[at] switch
             {
-                "--quick" => options with { BlobSize = 128L << 20, SharedBlobSize = 32L << 20, SmallBlobSize = 16L << 20, Rounds = 1, ManifestSeconds = 2 },
+                "--quick" => options with { BlobSize = 128L << 20, SharedBlobSize = 32L << 20, SmallBlobSize = 16L << 20, Rounds = 1, ManifestSeconds = 2, ManifestFiles = 700 },
                 "--millpond" => options with { Millpond = Value(arguments, ref at) },
+                "--before" => options with { Before = Value(arguments, ref at) },
+                "--history" => options with { History = Value(arguments, ref at) },
+                "--commit" => options with { Commit = Value(arguments, ref at) },
                 "--rounds" => options with { Rounds = int.Parse(Value(arguments, ref at), CultureInfo.InvariantCulture) },
                 "--only" => options with { Only = Value(arguments, ref at).Split(',') },
                 var other => throw new ArgumentException($"unknown argument {other}"),

@@ -9,6 +9,8 @@ internal sealed record Bound(string Name, Work Work, string? Against, bool AtLea
     [
         new("warm manifest requests/s ÷ docker-registry", Work.WarmManifestRate, Contender.DockerRegistry, AtLeast: true, 50),
         new("warm manifest requests/s ÷ nginx proxy_cache", Work.WarmManifestRate, Contender.Nginx, AtLeast: true, 0.7),
+        new("warm manifest requests/s ÷ nginx with slices", Work.WarmManifestRate, Contender.Slices, AtLeast: true, 0.7),
+        new("warm manifest requests/s ÷ varnish", Work.WarmManifestRate, Contender.Varnish, AtLeast: true, 0.7),
         new("warm blob CPU s/GB ÷ nginx proxy_cache", Work.WarmBlobCpu, Contender.Nginx, AtLeast: false, 1.3),
         new("cold time ÷ straight from upstream", Work.ColdTime, Report.Straight, AtLeast: false, 1.02),
         new("cold first byte ÷ straight from upstream", Work.ColdFirstByte, Report.Straight, AtLeast: false, 2),
@@ -17,12 +19,27 @@ internal sealed record Bound(string Name, Work Work, string? Against, bool AtLea
         new("many cold clients: slowest first byte ÷ whole time", Work.ManyFirstByte, null, AtLeast: false, 0.05),
         new("warm p99 with a black-holed upstream ÷ before", Work.OutageTailRatio, null, AtLeast: false, 1.2),
         new("first answer of a tag that is due, black-holed, s", Work.OutageFirst, null, AtLeast: false, 5.5),
+        new("pushing 1 GiB, time ÷ docker-registry", Work.PushTime, Contender.DockerRegistry, AtLeast: false, 1),
+        new("warm manifest requests/s with a token ÷ without", Work.TokenManifestRatio, null, AtLeast: true, 0.8),
         // The empty endpoint does not even read JSON, which is half of what a review costs.
         new("review requests/s ÷ empty endpoint", Work.ReviewRate, Contender.Empty, AtLeast: true, 0.33),
         new("review p99 ÷ empty endpoint", Work.ReviewTail, Contender.Empty, AtLeast: false, 4),
         new("review of 1 MB requests/s ÷ empty endpoint", Work.LargeReviewRate, Contender.Empty, AtLeast: true, 0.33),
         new("review of 1 MB p99 ÷ empty endpoint", Work.LargeReviewTail, Contender.Empty, AtLeast: false, 4),
+        new("rewriting MB/s ÷ yq", Work.RewriteSpeed, Rewrites.Yq, AtLeast: true, 10),
         new("wrong answers to 64 callers", Work.ReviewMistakes, null, AtLeast: false, 0),
+    ];
+
+    /// <summary>What a change may cost beside the program before it, where <c>--before</c> names one: noise of one run, no more.</summary>
+    public static IReadOnlyList<Bound> Regressions { get; } =
+    [
+        new("warm manifest requests/s", Work.WarmManifestRate, Contender.Before, AtLeast: true, 0.95),
+        new("warm blob CPU s/GB", Work.WarmBlobCpu, Contender.Before, AtLeast: false, 1.1),
+        new("cold time", Work.ColdTime, Contender.Before, AtLeast: false, 1.02),
+        new("cold first byte", Work.ColdFirstByte, Contender.Before, AtLeast: false, 1.25),
+        new("cold server CPU s/GB", Work.ColdCpu, Contender.Before, AtLeast: false, 1.1),
+        new("many cold clients: upstream bytes", Work.ManyUpstream, Contender.Before, AtLeast: false, 1.001),
+        new("many cold clients: whole time", Work.ManyTime, Contender.Before, AtLeast: false, 1.1),
     ];
 
     public string Sign => AtLeast ? "≥" : "≤";

@@ -6,6 +6,11 @@ internal sealed record Contender(string Name, string Repository, Func<string, Ur
     public const string Millpond = "millpond";
     public const string DockerRegistry = "docker-registry";
     public const string Nginx = "nginx proxy_cache";
+    public const string Slices = "nginx with slices";
+    public const string Varnish = "varnish";
+
+    /// <summary>The program of <c>--before</c>: what a change is compared with.</summary>
+    public const string Before = "millpond before";
 
     /// <summary>For reviews only.</summary>
     public const string Empty = "empty endpoint";
@@ -17,9 +22,17 @@ internal sealed record Contender(string Name, string Repository, Func<string, Ur
     public static IReadOnlyList<Contender> All(BenchOptions options) =>
     [
         new(Millpond, $"bench/{BenchImage.Repository}", (folder, upstream) => StartMillpondAsync(options.Millpond, folder, upstream, "24h")),
+        .. options.Before is { } before
+            ? [new Contender(Before, $"bench/{BenchImage.Repository}", (folder, upstream) => StartMillpondAsync(before, folder, upstream, "24h"))]
+            : Array.Empty<Contender>(),
         new(DockerRegistry, BenchImage.Repository, StartDockerRegistryAsync),
-        new(Nginx, BenchImage.Repository, StartNginxAsync),
+        new(Nginx, BenchImage.Repository, (folder, upstream) => StartNginxAsync(folder, upstream, "")),
+        new(Slices, BenchImage.Repository, (folder, upstream) => StartNginxAsync(folder, upstream, SliceLines)),
+        new(Varnish, BenchImage.Repository, StartVarnishAsync),
     ];
+
+    /// <summary>A piece of this size is nginx's own example; its module makes a request of its own for each.</summary>
+    private const string SliceLines = "slice 1m; proxy_cache_key $uri$is_args$args$slice_range; proxy_set_header Range $slice_range; proxy_cache_valid 206 1d;";
 
     /// <param name="revalidateAfter">How long a tag is fresh.</param>
     public static Task<ServerProcess> StartMillpondAsync(string program, string folder, Uri upstream, string revalidateAfter)
@@ -38,7 +51,13 @@ internal sealed record Contender(string Name, string Repository, Func<string, Ur
         return ServerProcess.StartAsync(port, Path.Join(folder, "log"), program, "serve", "--config", configuration);
     }
 
-    private static Task<ServerProcess> StartDockerRegistryAsync(string folder, Uri upstream)
+    /// <summary>As a registry of one's own, which takes pushes.</summary>
+    public static Task<ServerProcess> StartOwnDockerRegistryAsync(string folder) => StartDockerRegistryAsync(folder, "");
+
+    private static Task<ServerProcess> StartDockerRegistryAsync(string folder, Uri upstream) =>
+        StartDockerRegistryAsync(folder, $$"""proxy: {remoteurl: "{{upstream.GetLeftPart(UriPartial.Authority)}}"}""");
+
+    private static Task<ServerProcess> StartDockerRegistryAsync(string folder, string further)
     {
         var port = ServerProcess.FreePort();
         var configuration = Path.Join(folder, "registry.yml");
@@ -47,12 +66,12 @@ internal sealed record Contender(string Name, string Repository, Func<string, Ur
             log: {level: error, accesslog: {disabled: true} }
             storage: {filesystem: {rootdirectory: "{{folder}}/data" }, cache: {blobdescriptor: inmemory} }
             http: {addr: "127.0.0.1:{{port}}"}
-            proxy: {remoteurl: "{{upstream.GetLeftPart(UriPartial.Authority)}}"}
+            {{further}}
             """);
         return ServerProcess.StartAsync(port, Path.Join(folder, "log"), "docker-registry", "serve", configuration);
     }
 
-    private static Task<ServerProcess> StartNginxAsync(string folder, Uri upstream)
+    private static Task<ServerProcess> StartNginxAsync(string folder, Uri upstream, string further)
     {
         var port = ServerProcess.FreePort();
         var configuration = Path.Join(folder, "nginx.conf");
@@ -63,9 +82,26 @@ internal sealed record Contender(string Name, string Repository, Func<string, Ur
               location / {
                 proxy_pass {{upstream.GetLeftPart(UriPartial.Authority)}}; proxy_http_version 1.1;
                 proxy_cache images; proxy_cache_valid 200 1d; proxy_cache_lock on; proxy_cache_lock_timeout 1h; proxy_cache_lock_age 1h;
+                {{further}}
               }
             }
             """));
         return ServerProcess.StartAsync(port, Path.Join(folder, "log"), "nginx", "-p", folder, "-c", configuration);
+    }
+
+    private static Task<ServerProcess> StartVarnishAsync(string folder, Uri upstream)
+    {
+        var port = ServerProcess.FreePort();
+        var configuration = Path.Join(folder, "varnish.vcl");
+        File.WriteAllText(configuration, $$"""
+            vcl 4.1;
+            backend upstream { .host = "{{upstream.Host}}"; .port = "{{upstream.Port}}"; }
+            sub vcl_backend_response { set beresp.ttl = 1d; }
+            """);
+
+        // Without a jail: its user could not read a folder of this one's. A file for its storage, as a cache of images would have.
+        return ServerProcess.StartAsync(
+            port, Path.Join(folder, "log"), "varnishd", "-F", "-j", "none", "-n", Path.Join(folder, "work"), "-a", $"127.0.0.1:{port}", "-f", configuration,
+            "-s", $"file,{Path.Join(folder, "data")},4G");
     }
 }

@@ -8,11 +8,12 @@ if (args is [EmptyEndpoint.Flag, var port, var certificate])
 
 var options = BenchOptions.Parse(args);
 var folder = Directory.CreateTempSubdirectory("millpond-bench-").FullName;
-using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(15), TimeProvider.System);
+using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(30), TimeProvider.System);
 try
 {
     var report = new Report(options);
-    if (options.Wants("warm-manifest") || options.Wants("warm-blob") || options.Wants("cold") || options.Wants("many") || options.Wants("outage"))
+    if (options.Wants("warm-manifest") || options.Wants("warm-blob") || options.Wants("cold") || options.Wants("many") || options.Wants("outage") || options.Wants("push")
+        || options.Wants("token"))
     {
         await MeasurePullsAsync(report);
     }
@@ -22,7 +23,17 @@ try
         await new Reviews(options, report).MeasureAsync(folder, limit.Token);
     }
 
+    if (options.Wants("rewrite"))
+    {
+        await new Rewrites(options, report).MeasureAsync(folder, limit.Token);
+    }
+
     Console.WriteLine(report.ToMarkdown());
+    if (options.History is { } history)
+    {
+        var heading = File.Exists(history) ? "" : Report.HistoryHeading() + "\n";
+        File.AppendAllText(history, heading + report.ToHistoryLine(DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime)) + "\n");
+    }
 }
 finally
 {
@@ -53,5 +64,15 @@ async Task MeasurePullsAsync(Report report)
     if (options.Wants("outage"))
     {
         await new Outage(options, image, report).MeasureAsync(folder, contenders[0], limit.Token);
+    }
+
+    if (options.Wants("token"))
+    {
+        await new Logins(options, origin, report).MeasureAsync(folder, limit.Token);
+    }
+
+    if (options.Wants("push"))
+    {
+        await new Push(options, image, origin, report).MeasureAsync(folder, contenders, limit.Token);
     }
 }

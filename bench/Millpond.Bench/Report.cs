@@ -19,6 +19,13 @@ internal enum Work
     OutageFirst,
     OutageTail,
     OutageTailRatio,
+    PushTime,
+    PushCpu,
+    OpenManifestRate,
+    TokenManifestRate,
+    TokenManifestRatio,
+    CallRate,
+    CallCpu,
     ReviewRate,
     ReviewTail,
     ReviewCpu,
@@ -26,6 +33,7 @@ internal enum Work
     LargeReviewTail,
     LargeReviewCpu,
     ReviewMistakes,
+    RewriteSpeed,
 }
 
 /// <summary>Collects what was measured and prints it as Markdown: the medians, and the ratios beside their bounds.</summary>
@@ -34,7 +42,7 @@ internal sealed class Report(BenchOptions options)
     public const string Static = "nginx static";
     public const string Straight = "straight";
 
-    private static readonly string[] all = [Contender.Millpond, Contender.DockerRegistry, Contender.Nginx, Static, Straight, Contender.Empty];
+    private static readonly string[] all = [Contender.Millpond, Contender.Before, Contender.DockerRegistry, Contender.Nginx, Contender.Slices, Contender.Varnish, Static, Straight, Contender.Empty, Rewrites.Yq];
 
     private readonly Dictionary<(Work Work, string Name), List<double>> values = [];
 
@@ -63,30 +71,53 @@ internal sealed class Report(BenchOptions options)
         var text = new StringBuilder();
         text.AppendLine("# Side by side, on one machine in one run");
         text.AppendLine();
-        text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessorCount} processors shared by servers, upstream and clients; loopback; blob {options.BlobSize >> 20} MiB, {options.ColdClients} clients at {options.SharedBlobSize >> 20} MiB; upstream {options.Pace / 1_000_000} MB/s per connection; medians of {options.Rounds} rounds; nobody writes access logs."));
+        text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessorCount} processors shared by servers, upstream and clients; loopback; blob {options.BlobSize >> 20} MiB, {options.ColdClients} clients at {options.SharedBlobSize >> 20} MiB; upstream {options.Pace / 1_000_000} MB/s per connection; medians of {options.Rounds} rounds (least–most); nobody writes access logs."));
         text.AppendLine();
         var columns = all.Where(name => values.Keys.Any(key => key.Name == name)).ToList();
         text.AppendLine("| measured | " + string.Join(" | ", columns) + " |");
         text.AppendLine("|---|" + string.Concat(columns.Select(_ => "---|")));
         foreach (var work in Enum.GetValues<Work>().Where(work => columns.Any(name => values.ContainsKey((work, name)))))
         {
-            text.AppendLine($"| {NameOf(work)} | " + string.Join(" | ", columns.Select(name => Show(Median(work, name)))) + " |");
+            text.AppendLine($"| {NameOf(work)} | " + string.Join(" | ", columns.Select(name => ShowWithSpread(work, name))) + " |");
         }
 
         text.AppendLine();
-        text.AppendLine("| ratio | bound | measured | |");
-        text.AppendLine("|---|---|---|---|");
-        foreach (var bound in Bound.All)
+        AppendBounds(text, Bound.All, "ratio");
+        if (options.Before is not null)
         {
-            var ratio = Median(bound.Work, Contender.Millpond) / (bound.Against is { } other ? Median(bound.Work, other) : 1);
-            if (ratio is { } found)
-            {
-                text.AppendLine($"| {bound.Name} | {bound.Sign} {Show(bound.Limit)} | {Show(found)} | {(bound.IsMet(found) ? "met" : "**missed**")} |");
-            }
+            text.AppendLine();
+            AppendBounds(text, Bound.Regressions, "÷ the program before");
         }
 
         return text.ToString();
     }
+
+    /// <summary>A line for the history: ratios of one run, which compare across machines where absolutes do not.</summary>
+    public string ToHistoryLine(DateOnly day) =>
+        string.Create(CultureInfo.InvariantCulture, $"| {day:yyyy-MM-dd} | {options.Commit} | ")
+        + string.Join(" | ", Bound.All.Select(bound => Show(RatioOf(bound)))) + " |";
+
+    /// <summary>The heading of the history.</summary>
+    public static string HistoryHeading() =>
+        "# Ratios of runs\n\nEach line is one run of `bench/run.sh --history`, newest last; what a column means stands in RESULTS.md. Empty: not measured then.\n\n"
+        + "| date | commit | " + string.Join(" | ", Bound.All.Select(bound => $"{bound.Name} ({bound.Sign} {Show(bound.Limit)})")) + " |\n"
+        + "|---|---|" + string.Concat(Bound.All.Select(_ => "---|"));
+
+    private void AppendBounds(StringBuilder text, IReadOnlyList<Bound> bounds, string heading)
+    {
+        text.AppendLine(CultureInfo.InvariantCulture, $"| {heading} | bound | measured | |");
+        text.AppendLine("|---|---|---|---|");
+        foreach (var bound in bounds)
+        {
+            if (RatioOf(bound) is { } found)
+            {
+                text.AppendLine($"| {bound.Name} | {bound.Sign} {Show(bound.Limit)} | {Show(found)} | {(bound.IsMet(found) ? "met" : "**missed**")} |");
+            }
+        }
+    }
+
+    private double? RatioOf(Bound bound) =>
+        Median(bound.Work, Contender.Millpond) / (bound.Against is { } other ? Median(bound.Work, other) : 1);
 
     private static string NameOf(Work work) => work switch
     {
@@ -104,6 +135,13 @@ internal sealed class Report(BenchOptions options)
         Work.OutageFirst => "the same, upstream black-holed: first answer, s",
         Work.OutageTail => "the same, p99 after it, ms",
         Work.OutageTailRatio => "the same ÷ the p99 before, round by round",
+        Work.PushTime => "pushing a blob, s",
+        Work.PushCpu => "the same, server CPU s/GB",
+        Work.OpenManifestRate => "warm manifest by tag, token mode, a rule for all, requests/s",
+        Work.TokenManifestRate => "the same, with a token",
+        Work.TokenManifestRatio => "with a token ÷ without, round by round",
+        Work.CallRate => "signed calls of the control plane, requests/s, 32 connections",
+        Work.CallCpu => "the same, server CPU µs each",
         Work.ReviewRate => "reviews of pods over TLS, requests/s, 64 connections",
         Work.ReviewTail => "the same, p99, ms",
         Work.ReviewCpu => "the same, server CPU µs each",
@@ -111,6 +149,7 @@ internal sealed class Report(BenchOptions options)
         Work.LargeReviewTail => "the same, p99, ms",
         Work.LargeReviewCpu => "the same, server CPU µs each",
         Work.ReviewMistakes => "6,400 different reviews by 64 callers, wrong answers",
+        Work.RewriteSpeed => "a repository of manifests (7,000 files, 60 MB) looked through, MB/s",
     };
 
     private static string Show(double? value) => value switch
@@ -119,6 +158,12 @@ internal sealed class Report(BenchOptions options)
         >= 100 => value.Value.ToString("#,0", CultureInfo.InvariantCulture),
         _ => value.Value.ToString("0.0##", CultureInfo.InvariantCulture),
     };
+
+    /// <summary>The median, and beside it the least and the most of the rounds.</summary>
+    private string ShowWithSpread(Work work, string name) =>
+        Median(work, name) is { } median && values[(work, name)] is { Count: > 1 } all
+            ? $"{Show(median)} ({Show(all.Min())}–{Show(all.Max())})"
+            : Show(Median(work, name));
 
     private double? Median(Work work, string name)
     {

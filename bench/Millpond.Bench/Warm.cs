@@ -63,10 +63,11 @@ internal sealed class Warm(BenchOptions options, BenchImage image, Origin origin
     }
 
     /// <summary>The manifest by its tag, as fast as it comes.</summary>
-    internal static async Task<Load> LoadManifestAsync(string folder, Uri address, int seconds, CancellationToken cancellationToken)
+    /// <param name="further">More of wrk's arguments, such as a header.</param>
+    internal static async Task<Load> LoadManifestAsync(string folder, Uri address, int seconds, CancellationToken cancellationToken, params string[] further)
     {
         var script = Path.Join(folder, "manifest.lua");
         await File.WriteAllTextAsync(script, Wrk.Done, cancellationToken);
-        return await Wrk.RunAsync(ManifestConnections, seconds, script, ["-H", $"Accept: {BenchImage.ManifestType}", address.AbsoluteUri], cancellationToken);
+        return await Wrk.RunAsync(ManifestConnections, seconds, script, ["-H", $"Accept: {BenchImage.ManifestType}", .. further, address.AbsoluteUri], cancellationToken);
     }
 }

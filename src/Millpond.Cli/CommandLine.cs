@@ -23,7 +23,7 @@ internal static class CommandLine
             }
 
             // Signals are handled by the verbs: the parser's own handling would end a stop in good order after two seconds.
-            return await parsed.InvokeAsync(new() { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false });
+            return await parsed.InvokeAsync(new() { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false, Error = messages });
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

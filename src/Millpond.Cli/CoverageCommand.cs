@@ -1,8 +1,11 @@
 using System.CommandLine;
 using System.Text;
+using Millpond.Cli.Charts;
 using Millpond.Cli.Cluster;
+using Millpond.Cli.Files;
 using Millpond.Rewriting.Coverage;
 using Millpond.Rewriting.Edits;
+using Millpond.Server.Telemetry;
 
 namespace Millpond.Cli;
 
@@ -27,10 +30,10 @@ internal static class CoverageCommand
         command.SetAction((arguments, cancellationToken) => FileVerb.RunAsync(streams, async () =>
         {
             var (named, cluster) = (arguments.GetValue(paths) ?? [], clusters.Read(arguments));
-            var selection = cluster is not null && named.Length == 0 ? FileSelection.Of(named) : FileVerb.Select(named);
+            var selection = cluster is not null && named.Length == 0 ? FileSelection.Of(named) : FileVerb.Select(named, streams);
             var set = await rules.ReadAsync(arguments, null, cancellationToken);
             var tables = rules.Tables(arguments);
-            var rewriter = new FileRewriter(tables, set.Rewriting());
+            var rewriter = new FileRewriter(tables, set.Rewriting(), rules.Everywhere(arguments), new ChartFolders().Of);
             var builder = new CoverageBuilder();
             Read(selection, rewriter, streams, builder);
             if (cluster is not null)
@@ -49,8 +52,8 @@ internal static class CoverageCommand
             await output.WriteAsync(arguments.GetValue(format) switch
             {
                 Json => CoverageFormats.ToJson(report) + "\n",
-                Markdown => CoverageFormats.ToMarkdown(report),
-                _ => CoverageTable.Draw(report),
+                Markdown => VisibleText.Lines(CoverageFormats.ToMarkdown(report)),
+                _ => CoverageTable.Draw(report, streams.Width),
             });
             return arguments.GetValue(failUncovered) && (report.Summary.Covered < report.Summary.Images || report.NotRead is not null) ? ExitCode.Found : ExitCode.Done;
         }));
@@ -59,14 +62,24 @@ internal static class CoverageCommand
 
     private static void Read(FileSelection selection, FileRewriter rewriter, Streams streams, CoverageBuilder builder)
     {
-        foreach (var file in selection.Files)
+        foreach (var (file, findings) in FileFindings.Of(selection.Files, rewriter))
         {
-            using var input = file == FileSelection.StandardInput ? streams.Input() : File.OpenRead(file);
-            foreach (var fault in FileVerb.Guard(file, () => rewriter.Rewrite(file, input, null, builder.Add)))
+            foreach (var found in findings?.Found ?? [])
+            {
+                builder.Add(found);
+            }
+
+            foreach (var fault in findings?.Faults ?? ReadInTurn(file, rewriter, streams, builder))
             {
                 builder.AddNotRead(new NotRead($"{fault.File}:{fault.Line}", fault.What));
                 streams.Messages.WriteLine($"{fault.File}:{fault.Line}: passed over, cannot be read: {fault.What}");
             }
         }
     }
+
+    private static IReadOnlyList<FileFault> ReadInTurn(string file, FileRewriter rewriter, Streams streams, CoverageBuilder builder) => FileVerb.Guard(file, () =>
+    {
+        using var input = file == FileSelection.StandardInput ? streams.Input() : InputFile.Open(file);
+        return rewriter.Rewrite(file, input, null, builder.Add);
+    });
 }

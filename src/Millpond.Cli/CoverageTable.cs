@@ -1,33 +1,42 @@
 using System.Globalization;
+using System.Text;
+using Millpond.Cli.Tables;
 using Millpond.Rewriting.Coverage;
-using Spectre.Console;
+using Millpond.Server.Telemetry;
 
 namespace Millpond.Cli;
 
 /// <summary>A coverage report for people at a terminal.</summary>
 internal static class CoverageTable
 {
-    /// <summary>References are long and are looked for by eye: they are not broken where the terminal is narrower than this.</summary>
-    private const int Width = 200;
-
-    public static string Draw(CoverageReport report)
+    /// <param name="width">How many columns the terminal has; null where there is none.</param>
+    public static string Draw(CoverageReport report, int? width)
     {
-        using var text = new StringWriter(CultureInfo.InvariantCulture);
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(text) });
-        console.Profile.Width = Width;
-        console.Write(Images(report));
-        console.Write(Summary(report.Summary));
+        var text = new StringBuilder();
+        var images = Images(report);
+        if (!images.IsEmpty)
+        {
+            text.Append(images.Draw(width)).Append('\n');
+        }
+
+        text.Append(Summary(report.Summary).Draw(width));
+        var remedies = Remedies(report);
+        if (!remedies.IsEmpty)
+        {
+            text.Append('\n').Append(remedies.Draw(width));
+        }
+
         foreach (var (what, why) in report.NotRead ?? [])
         {
-            text.WriteLine($"not readable: {what}: {why}");
+            text.Append(VisibleText.Of($"not readable: {what}: {why}")).Append('\n');
         }
 
         return text.ToString();
     }
 
-    private static Table Images(CoverageReport report)
+    private static TextTable Images(CoverageReport report)
     {
-        var table = new Table().Border(TableBorder.Simple).AddColumns("image", "covered", "rule", "why", "places");
+        var table = new TextTable("image", "covered", "rule", "why", "places");
         foreach (var image in report.Images)
         {
             var covered = image switch
@@ -41,21 +50,33 @@ internal static class CoverageTable
             var more = image.Places.Length > 1 ? $" and {image.Places.Length - 1} more" : "";
             var runs = image.Places.Select(place => place.ImageId).OfType<string>().Distinct().ToArray();
             var running = runs.Length == 0 ? "" : $" (runs {string.Join(", ", runs)})";
-            table.AddRow(new Text(image.Reference), new Text(covered), new Text(image.Rule ?? "-"), new Text(image.Why), new Text($"{first}{more}{running}"));
+            table.Add(image.Reference, covered, image.Rule ?? "-", image.Why, $"{first}{more}{running}");
         }
 
         return table;
     }
 
-    private static Table Summary(CoverageSummary summary)
+    private static TextTable Summary(CoverageSummary summary)
     {
-        var table = new Table().Border(TableBorder.Simple).AddColumns("tier", "images", "covered");
+        var table = new TextTable("tier", "images", "covered");
         foreach (var (tier, share) in summary.Tiers)
         {
-            table.AddRow(new Text(tier), new Text(Number(share.Images)), new Text(Number(share.Covered)));
+            table.Add(tier, Number(share.Images), Number(share.Covered));
         }
 
-        return table.AddRow(new Text("all"), new Text(Number(summary.Images)), new Text(Number(summary.Covered)));
+        table.Add("all", Number(summary.Images), Number(summary.Covered));
+        return table;
+    }
+
+    private static TextTable Remedies(CoverageReport report)
+    {
+        var table = new TextTable("not covered", "images", "what would cover them");
+        foreach (var group in report.Images.Where(image => !image.Covered).GroupBy(image => (image.Reason, Remedy: Remedy.Of(image))))
+        {
+            table.Add(group.Key.Reason, Number(group.Count()), group.Key.Remedy);
+        }
+
+        return table;
     }
 
     private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);

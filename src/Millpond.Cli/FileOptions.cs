@@ -16,10 +16,12 @@ internal sealed class FileOptions
     private readonly Option<bool> check = new("--check") { Description = "Change nothing; exit with 1 while anything would change." };
     private readonly Option<bool> explain = new("--explain") { Description = "Say of each reference why it was changed or not." };
 
+    private readonly Option<bool> quiet = new("--quiet", "-q") { Description = "Say nothing of what was done; only of what went wrong." };
+
     public void AddTo(Command command)
     {
         command.Arguments.Add(paths);
-        foreach (var option in new Option[] { inPlace, diff, check, explain })
+        foreach (var option in new Option[] { inPlace, diff, check, explain, quiet })
         {
             command.Options.Add(option);
         }
@@ -31,7 +33,7 @@ internal sealed class FileOptions
     public RunMode Mode(ParseResult arguments, FileSelection files)
     {
         var mode = new RunMode(
-            arguments.GetValue(inPlace), arguments.GetValue(diff), arguments.GetValue(check), arguments.GetValue(explain));
+            arguments.GetValue(inPlace), arguments.GetValue(diff), arguments.GetValue(check), arguments.GetValue(explain), arguments.GetValue(quiet));
         if (mode is { InPlace: true, Check: true })
         {
             throw new CommandFailedException("--in-place changes files and --check does not; name one of them.");
@@ -49,7 +51,7 @@ internal sealed class FileOptions
 }
 
 /// <summary>What is done with the files. With none of the first three, the one file goes to standard output.</summary>
-internal readonly record struct RunMode(bool InPlace, bool Diff, bool Check, bool Explain)
+internal readonly record struct RunMode(bool InPlace, bool Diff, bool Check, bool Explain, bool Quiet = false)
 {
     public bool ToOutput => !InPlace && !Diff && !Check;
 }

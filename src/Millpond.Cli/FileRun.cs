@@ -1,11 +1,15 @@
+using Millpond.Cli.Files;
 using Millpond.Rewriting.Edits;
+using Millpond.Rewriting.Places;
 using Millpond.Rewriting.Records;
+using Millpond.Server.Telemetry;
 
 namespace Millpond.Cli;
 
 /// <summary>Runs a rewriter over files in one of the modes; rewriting and restoring differ only in their rules.</summary>
+/// <param name="summary">Gets what was found.</param>
 /// <param name="keepsRecord">Whether <see cref="Recorded"/> is wanted.</param>
-internal sealed class FileRun(FileRewriter rewriter, RunMode mode, Streams streams, bool keepsRecord = false)
+internal sealed class FileRun(FileRewriter rewriter, RunMode mode, Streams streams, RunSummary summary, bool keepsRecord = false)
 {
     private readonly List<RecordedFile> recorded = [];
     private readonly MatchedNames names = new();
@@ -20,23 +24,27 @@ internal sealed class FileRun(FileRewriter rewriter, RunMode mode, Streams strea
 
     /// <param name="files">The files.</param>
     /// <param name="beforeChange">Called when all that will change is known and nothing has been changed in place yet.</param>
-    public void Run(IEnumerable<string> files, Action? beforeChange = null)
+    public void Run(IReadOnlyList<string> files, Action? beforeChange = null)
     {
         var changing = new List<string>();
-        foreach (var file in files)
+        foreach (var (file, findings) in FileFindings.Of(mode.ToOutput ? [] : files, rewriter, keepsRecord))
         {
-            if (FileVerb.Guard(file, () => Visit(file)))
+            if (FileVerb.Guard(file, () => Visit(file, findings)))
             {
                 changing.Add(file);
             }
         }
 
+        foreach (var file in mode.ToOutput ? files : [])
+        {
+            FileVerb.Guard(file, () => Visit(file, null));
+        }
+
         beforeChange?.Invoke();
         if (mode.InPlace)
         {
-            foreach (var file in changing)
+            foreach (var _ in SideBySide.Of(changing, Replace, Environment.ProcessorCount))
             {
-                FileVerb.Guard(file, () => InPlaceFile.Replace(file, (input, output) => Change(file, input, output)));
             }
         }
 
@@ -46,10 +54,13 @@ internal sealed class FileRun(FileRewriter rewriter, RunMode mode, Streams strea
         }
     }
 
-    private bool Visit(string file)
+    private bool Replace(string file) => FileVerb.Guard(file, () => InPlaceFile.Replace(file, (input, output) => Change(file, input, output)));
+
+    private bool Visit(string file, FileFindings? findings)
     {
-        var isChanged = mode.ToOutput ? WriteOut(file) : Look(file);
+        var isChanged = mode.ToOutput ? WriteOut(file) : findings is null ? Look(file) : Look(file, findings);
         AnyChange |= isChanged;
+        summary.AddFile(isChanged);
         return isChanged;
     }
 
@@ -82,11 +93,40 @@ internal sealed class FileRun(FileRewriter rewriter, RunMode mode, Streams strea
         if (isChanged && edits is not null)
         {
             using var input = held?.Open() ?? Open(file);
-            using var output = new BufferedStream(streams.Output(), 64 * 1024);
-            UnifiedDiff.Write(file, input, FileReport.InOrder(edits), output);
+            ShowDifference(file, input, edits);
         }
 
         return isChanged;
+    }
+
+    private bool Look(string file, FileFindings findings)
+    {
+        var isChanged = false;
+        foreach (var found in findings.Found)
+        {
+            isChanged |= found.IsChanged;
+            Tell(found);
+        }
+
+        Tell(findings.Faults);
+        if (findings is { Before: { } before, After: { } after })
+        {
+            Keep(file, [.. findings.Found.SelectMany(RecordedFiles.Edits)], before, after);
+        }
+
+        if (isChanged && mode.Diff)
+        {
+            using var input = Open(file);
+            ShowDifference(file, input, findings.Found.SelectMany(found => found.Edits));
+        }
+
+        return isChanged;
+    }
+
+    private void ShowDifference(string file, Stream input, IEnumerable<TextEdit> edits)
+    {
+        using var output = new BufferedStream(streams.Output(), 64 * 1024);
+        UnifiedDiff.Write(file, input, FileReport.InOrder(edits), output);
     }
 
     /// <summary>Reads a file once. What is found is told and kept as far as it is asked for; a long file has more than memory should hold.</summary>
@@ -94,41 +134,65 @@ internal sealed class FileRun(FileRewriter rewriter, RunMode mode, Streams strea
     {
         using var before = keepsRecord ? new FingerprintStream(input) : null;
         using var after = keepsRecord ? new FingerprintStream(output) : null;
-        var toRecord = new List<RecordedEdit>();
+        var toRecord = new EditCollection();
         var isChanged = false;
         var faults = rewriter.Rewrite(file, before ?? input, after ?? output, found =>
         {
             isChanged |= found.IsChanged;
-            names.Add(found);
-            Explain(found);
+            Tell(found);
             edits?.AddRange(found.Edits);
             if (keepsRecord)
             {
-                toRecord.AddRange(RecordedFiles.Edits(found));
+                foreach (var edit in RecordedFiles.Edits(found))
+                {
+                    toRecord.Add(edit);
+                }
             }
         });
-        foreach (var fault in faults)
+        Tell(faults);
+        if (before is not null && after is not null)
         {
-            AnyFault = true;
-            streams.Messages.WriteLine($"{fault.File}:{fault.Line}: left as it is, cannot be read: {fault.What}");
-        }
-
-        if (before is not null && after is not null && RecordedFiles.Of(file, toRecord, before.State(), after.State()) is { } record)
-        {
-            recorded.Add(record);
+            Keep(file, toRecord, before.State(), after.State());
         }
 
         return isChanged;
     }
 
-    private Stream Open(string file) => file == FileSelection.StandardInput ? streams.Input() : File.OpenRead(file);
+    private void Tell(FoundReference found)
+    {
+        names.Add(found);
+        summary.Add(found);
+        Explain(found);
+    }
+
+    private void Tell(IReadOnlyList<FileFault> faults)
+    {
+        foreach (var fault in faults)
+        {
+            AnyFault = true;
+            streams.Messages.WriteLine($"{VisibleText.Of(fault.File)}:{fault.Line}: left as it is, cannot be read: {VisibleText.Of(fault.What)}");
+        }
+    }
+
+    private void Keep(string file, EditCollection edits, FileState before, FileState after)
+    {
+        if (RecordedFiles.Of(file, edits, before, after) is { } record)
+        {
+            recorded.Add(record);
+        }
+    }
+
+    private Stream Open(string file) => file == FileSelection.StandardInput ? streams.Input() : InputFile.Open(file);
+
+    private static string Place(FoundReference found) =>
+        $"{found.Path}{(found.Path.Length == 0 ? "" : ", ")}{found.Kind.Word()}, evidence: {found.Evidence.Word()}";
 
     private void Explain(FoundReference found)
     {
         if (mode.Explain)
         {
             var change = found.IsChanged ? $"{found.Reference} -> {found.After}" : found.Reference;
-            streams.Messages.WriteLine($"{found.File}:{found.Line}: {change}: {found.Reason}: {found.Why} ({found.Path})");
+            streams.Messages.WriteLine(VisibleText.Of($"{found.File}:{found.Line}: {change}: {found.Reason}: {found.Why} ({Place(found)})"));
         }
     }
 }

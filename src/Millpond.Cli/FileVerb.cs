@@ -36,7 +36,15 @@ internal static class FileVerb
     }
 
     /// <exception cref="CommandFailedException">There is nothing to read.</exception>
-    public static FileSelection Select(string[] paths) => paths.Length == 0
-        ? throw new CommandFailedException("Name files or folders, or - for standard input.")
-        : FileSelection.Of(paths);
+    public static FileSelection Select(string[] paths, Streams streams)
+    {
+        if (paths.Length == 0)
+        {
+            throw new CommandFailedException("Name files or folders, or - for standard input.");
+        }
+
+        var selection = FileSelection.Of(paths);
+        selection.Report(streams.Messages);
+        return selection;
+    }
 }

@@ -28,10 +28,10 @@ internal sealed class HeldInput : IDisposable
         file?.Flush();
     }
 
-    /// <summary>Another reading from the beginning, while none is open.</summary>
+    /// <summary>Another reading from the beginning.</summary>
     public Stream Open() => file is null
         ? new MemoryStream(memory.GetBuffer(), 0, (int)memory.Length, writable: false)
-        : new FileStream(file.Name, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        : new FileStream($"/proc/self/fd/{file.SafeFileHandle.DangerousGetHandle()}", FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
 
     public void Dispose()
     {
@@ -39,15 +39,19 @@ internal sealed class HeldInput : IDisposable
         memory.Dispose();
     }
 
-    // What is read may be secret, so the file is made for its user alone.
-    private static FileStream CreateFile() => new(
-        Path.Join(Path.GetTempPath(), $"millpond-{Guid.NewGuid():N}"),
-        new FileStreamOptions
-        {
-            Mode = FileMode.CreateNew,
-            Access = FileAccess.ReadWrite,
-            Share = FileShare.ReadWrite | FileShare.Delete,
-            Options = System.IO.FileOptions.DeleteOnClose,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        });
+    // What is read may be secret, so the file is made for its user alone, and has no name that a killed process would leave behind.
+    private static FileStream CreateFile()
+    {
+        var file = new FileStream(
+            Path.Join(Path.GetTempPath(), $"millpond-{Guid.NewGuid():N}"),
+            new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew,
+                Access = FileAccess.ReadWrite,
+                Share = FileShare.ReadWrite | FileShare.Delete,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            });
+        File.Delete(file.Name);
+        return file;
+    }
 }

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Text.Json;
-using Millpond.Images;
 using Millpond.Server.Configuration;
 
 namespace Millpond.Cli;
@@ -11,22 +10,7 @@ namespace Millpond.Cli;
 /// </summary>
 internal static class LocalsCommand
 {
-    private const int BadArguments = 2;
-
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
-
-    private static readonly Option<string?> Registry = new("--registry")
-    {
-        Description = "The cache, as references name it.",
-        HelpName = "HOST[:PORT][/PATH]",
-    };
-
-    private static readonly Option<string> TierNames = new("--tiers")
-    {
-        Description = "What is pulled through the cache.",
-        HelpName = Tiers.HelpName,
-        DefaultValueFactory = _ => Tiers.Default,
-    };
 
     private static readonly Option<string> Format = new Option<string>("--format")
     {
@@ -43,32 +27,29 @@ internal static class LocalsCommand
 
     public static Command Create()
     {
-        var command = new Command("locals", "Print the registries' names for Terraform, Helm, a shell or JSON.") { Registry, TierNames, Format, Enabled };
-        command.SetAction(Run);
+        var rules = new RuleOptions();
+        var command = new Command("locals", "Print the registries' names for Terraform, Helm, a shell or JSON.") { Format, Enabled };
+        rules.AddTo(command, withReferences: false);
+        command.SetAction((arguments, cancellationToken) => RunAsync(arguments, rules, cancellationToken));
         return command;
     }
 
-    private static int Run(ParseResult arguments)
+    private static async Task<int> RunAsync(ParseResult arguments, RuleOptions rules, CancellationToken cancellationToken)
     {
-        var (output, error) = (arguments.InvocationConfiguration.Output, arguments.InvocationConfiguration.Error);
-        if (!Tiers.TryParse(arguments.GetRequiredValue(TierNames), out var presets, out var mistake))
+        try
         {
-            error.WriteLine(mistake);
-            return BadArguments;
+            var set = arguments.GetValue(Enabled) ? await rules.ReadAsync(arguments, null, cancellationToken) : null;
+            var names = Preset.All.Select(preset => KeyValuePair.Create(
+                "registry_" + preset.Prefix.Replace('-', '_'),
+                set?.Rules.RegistryFor(preset.UpstreamName) ?? preset.UpstreamName)).ToArray();
+            await arguments.InvocationConfiguration.Output.WriteAsync(Write(names, arguments.GetRequiredValue(Format)));
+            return ExitCode.Done;
         }
-
-        RegistryAddress? registry = null;
-        if (arguments.GetValue(Enabled) && !RegistryAddress.TryParse(arguments.GetValue(Registry), out registry))
+        catch (CommandFailedException failure)
         {
-            error.WriteLine("Write --registry HOST[:PORT][/PATH], where the host has a dot or a port or is localhost; or --enabled false for the upstreams' own hosts.");
-            return BadArguments;
+            await arguments.InvocationConfiguration.Error.WriteLineAsync($"{failure.Message} (Or write --enabled false for the upstreams' own hosts.)");
+            return ExitCode.Failed;
         }
-
-        var names = Preset.All.Select(preset => KeyValuePair.Create(
-            "registry_" + preset.Prefix.Replace('-', '_'),
-            registry is not null && presets.Contains(preset) ? $"{registry}/{preset.Prefix}" : preset.UpstreamName)).ToArray();
-        output.Write(Write(names, arguments.GetRequiredValue(Format)));
-        return 0;
     }
 
     private static string Write(KeyValuePair<string, string>[] names, string format)

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Millpond.Cli.Mirrors;
+using Millpond.Images;
 
 namespace Millpond.Cli;
 
@@ -23,18 +24,22 @@ internal static class MirrorCommand
     {
         Option[] which = [MirrorArguments.TierNames, MirrorArguments.Config, MirrorArguments.Upstream];
         Option[] trust = [MirrorArguments.Ca, MirrorArguments.SkipVerify];
+        var registriesConf = Format(
+            "registries-conf", "registries.conf of CRI-O, podman, buildah and skopeo. (A CA goes into /etc/containers/certs.d/HOST/ca.crt.)",
+            RegistriesConfFile, ConfFile, [.. which, MirrorArguments.SkipVerify, MirrorArguments.NoFallBack]);
+        registriesConf.Aliases.Add("crio");
+        registriesConf.Aliases.Add("podman");
         return new Command("mirror", "Make a node's container runtime pull through the cache; references stay as they are.")
         {
             Format("containerd", "containerd's certs.d: a hosts.toml for each upstream.", Containerd, HostsFolder,
                 [.. which, .. trust, MirrorArguments.NoFallBack, MirrorArguments.Form]),
-            Format("registries-conf", "registries.conf of CRI-O, podman, buildah and skopeo. (A CA goes into /etc/containers/certs.d/HOST/ca.crt.)",
-                RegistriesConfFile, ConfFile, [.. which, MirrorArguments.SkipVerify, MirrorArguments.NoFallBack]),
-            Format("docker", "docker's daemon.json, for Docker Hub alone: --server is a listener or host name of the docker-hub rule. docker always falls back. (A CA goes into /etc/docker/certs.d/HOST/ca.crt.)",
+            registriesConf,
+            Format("docker", "docker's daemon.json, for Docker Hub alone: --endpoint is a listener or host name of the docker-hub rule. docker always falls back. (A CA goes into /etc/docker/certs.d/HOST/ca.crt.)",
                 Docker, DaemonFile, [MirrorArguments.SkipVerify]),
             Format("k3s", "k3s' registries.yaml. The upstreams stay the last resort unless k3s is started with disable-default-registry-endpoint.",
-                arguments => Registries(arguments, K3sFile, "k3s"), K3sFile, [.. which, .. trust]),
+                (arguments, cancellation) => Registries(arguments, K3sFile, "k3s", cancellation), K3sFile, [.. which, .. trust]),
             Format("rke2", "RKE2's registries.yaml. The upstreams stay the last resort unless RKE2 is started with disable-default-registry-endpoint.",
-                arguments => Registries(arguments, Rke2File, "RKE2"), Rke2File, [.. which, .. trust]),
+                (arguments, cancellation) => Registries(arguments, Rke2File, "RKE2", cancellation), Rke2File, [.. which, .. trust]),
             Format("kind", "A kind cluster's configuration, with the files for containerd in its node.", Kind, KindFolder,
                 [.. which, .. trust, MirrorArguments.NoFallBack, MirrorArguments.Form]),
         };
@@ -43,9 +48,9 @@ internal static class MirrorCommand
     private static Option<string> Place(string name, string description, string where) =>
         new(name) { Description = description, HelpName = "PATH", DefaultValueFactory = _ => where };
 
-    private static Command Format(string name, string description, Func<ParseResult, int> run, Option<string> place, Option[] options)
+    private static Command Format(string name, string description, Func<ParseResult, CancellationToken, Task<int>> run, Option<string> place, Option[] options)
     {
-        var command = new Command(name, description) { MirrorArguments.Server, place };
+        var command = new Command(name, description) { MirrorArguments.Server, MirrorArguments.Endpoint, MirrorArguments.Operations, MirrorArguments.AuthFile, place };
         foreach (var option in options)
         {
             command.Add(option);
@@ -58,32 +63,36 @@ internal static class MirrorCommand
         return command;
     }
 
-    private static int Containerd(ParseResult arguments)
+    private static Task<int> Containerd(ParseResult arguments, CancellationToken cancellationToken)
     {
         var folder = arguments.GetRequiredValue(HostsFolder);
-        return Run(arguments, run => RemoveHosts(run, folder, []), (run, settings) =>
+        return RunAsync(arguments, run => RemoveHosts(run, folder), (run, settings) =>
         {
             WriteHosts(run, settings, folder);
             run.Advise($"containerd reads {folder} at each pull, where its configuration has it as registry config_path.");
-        });
+        }, cancellationToken);
     }
 
-    private static int RegistriesConfFile(ParseResult arguments)
+    private static Task<int> RegistriesConfFile(ParseResult arguments, CancellationToken cancellationToken)
     {
         var file = new PlacedFile(arguments.GetRequiredValue(ConfFile));
-        return Run(arguments, run => run.Remove(file), (run, settings) =>
+        return RunAsync(arguments, run => run.Remove(file), (run, settings) =>
         {
             run.Write(file, RegistriesConf.Write(settings), settings.Origin);
             run.Advise("podman, buildah and skopeo read it at each pull; CRI-O after 'systemctl reload crio'.");
-        });
+        }, cancellationToken);
     }
 
-    private static int Registries(ParseResult arguments, Option<string> place, string program)
+    private static Task<int> Registries(ParseResult arguments, Option<string> place, string program, CancellationToken cancellationToken)
     {
         var file = new PlacedFile(arguments.GetRequiredValue(place));
-        return Run(arguments, run => run.Remove(file), (run, settings) =>
+        return RunAsync(arguments, run => run.Remove(file), (run, settings) =>
         {
-            if (RegistriesYaml.TryAdd(file.Before, settings, out var content))
+            if (RegistriesYaml.FindRewritten(file.Before, settings) is { } rewritten)
+            {
+                run.Fail($"{file.Path}: the entry of {rewritten} has 'rewrite' settings, which {program} would apply to what the cache is asked for, too, so that it is asked for other names. Take them out, with the endpoint that they are for, or leave {rewritten} out by --tiers. Nothing was written.");
+            }
+            else if (RegistriesYaml.TryAdd(file.Before, settings, out var content))
             {
                 run.Write(file, content, settings.Origin);
                 run.Advise($"{program} reads it when it is started again.");
@@ -92,14 +101,25 @@ internal static class MirrorCommand
             {
                 run.Fail($"{file.Path} is no registries.yaml: 'mirrors', its registries and their 'endpoint' must be mappings and a list. Nothing was written.");
             }
-        });
+        }, cancellationToken);
     }
 
-    private static int Docker(ParseResult arguments)
+    private static Task<int> Docker(ParseResult arguments, CancellationToken cancellationToken)
     {
         var file = new PlacedFile(arguments.GetRequiredValue(DaemonFile));
-        return Run(arguments, run => RemoveFromDocker(run, file), (run, settings) =>
+        return RunAsync(arguments, run => RemoveFromDocker(run, file), (run, settings) =>
         {
+            if (arguments.GetValue(MirrorArguments.Endpoint) is null)
+            {
+                throw new CommandFailedException(
+                    "docker names no registry in its requests: write --endpoint URL, a listener ('listeners' in the server's configuration) or host name ('hosts') of the rule docker-hub.");
+            }
+
+            if (arguments.GetValue(MirrorArguments.Server) is not null && settings.Upstreams.All(upstream => upstream.Host != UpstreamHosts.DockerHub))
+            {
+                throw new CommandFailedException("The server has no rule for Docker Hub, and docker asks mirrors for nothing else.");
+            }
+
             if (file.IsChangedSince)
             {
                 RemoveFromDocker(run, file);
@@ -114,19 +134,19 @@ internal static class MirrorCommand
             {
                 run.Fail($"{file.Path} is not JSON as docker has it (an object, with lists of registries). Nothing was written.");
             }
-        });
+        }, cancellationToken);
     }
 
-    private static int Kind(ParseResult arguments)
+    private static Task<int> Kind(ParseResult arguments, CancellationToken cancellationToken)
     {
         var folder = Path.GetFullPath(arguments.GetRequiredValue(KindFolder));
         var hosts = Path.Join(folder, "certs.d");
         var cluster = new PlacedFile(Path.Join(folder, "kind.yaml"));
-        return Run(
+        return RunAsync(
             arguments,
             run =>
             {
-                RemoveHosts(run, hosts, []);
+                RemoveHosts(run, hosts);
                 run.Remove(cluster);
             },
             (run, settings) =>
@@ -138,10 +158,12 @@ internal static class MirrorCommand
                 {
                     run.Advise($"{settings.Origin} is each node's own loopback: let Millpond listen where the nodes reach it, and name that.");
                 }
-            });
+            },
+            cancellationToken);
     }
 
-    private static int Run(ParseResult arguments, Action<MirrorRun> remove, Action<MirrorRun, MirrorSettings> write)
+    private static async Task<int> RunAsync(
+        ParseResult arguments, Action<MirrorRun> remove, Action<MirrorRun, MirrorSettings> write, CancellationToken cancellationToken)
     {
         var run = new MirrorRun(arguments);
         try
@@ -150,15 +172,15 @@ internal static class MirrorCommand
             {
                 remove(run);
             }
-            else if (MirrorArguments.TryRead(arguments, out var settings, out var mistake))
-            {
-                write(run, settings);
-            }
             else
             {
-                arguments.InvocationConfiguration.Error.WriteLine(mistake);
-                return BadArguments;
+                write(run, await MirrorArguments.ReadAsync(arguments, cancellationToken));
             }
+        }
+        catch (CommandFailedException mistake)
+        {
+            await arguments.InvocationConfiguration.Error.WriteLineAsync(mistake.Message);
+            return BadArguments;
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or JsonException)
         {
@@ -177,26 +199,33 @@ internal static class MirrorCommand
         }
 
         // What an earlier run has written for an upstream that is no more meant.
-        RemoveHosts(run, folder, [.. files.Select(file => file.File.Path)]);
-    }
-
-    private static void RemoveHosts(MirrorRun run, string folder, string[] except)
-    {
-        if (!Directory.Exists(folder))
-        {
-            return;
-        }
-
-        var written = Directory.EnumerateFiles(folder, "hosts.toml" + PlacedFile.RecordSuffix, SearchOption.AllDirectories)
-            .Select(record => new PlacedFile(record[..^PlacedFile.RecordSuffix.Length]))
-            .Where(file => !except.Contains(file.Path))
-            // Last the one for which the outer folder was made: then it is empty.
-            .OrderBy(file => file.FoldersMade).ThenBy(file => file.Path, StringComparer.Ordinal);
-        foreach (var file in written.ToArray())
+        foreach (var file in WrittenHosts(folder, [.. files.Select(file => file.File.Path)]))
         {
             run.Remove(file);
         }
     }
+
+    private static void RemoveHosts(MirrorRun run, string folder)
+    {
+        var written = WrittenHosts(folder, []);
+        foreach (var file in written)
+        {
+            run.Remove(file);
+        }
+
+        if (written.Length == 0)
+        {
+            run.Say($"{folder}: millpond has written nothing there");
+        }
+    }
+
+    private static PlacedFile[] WrittenHosts(string folder, string[] except) => !Directory.Exists(folder)
+        ? []
+        : [.. Directory.EnumerateFiles(folder, "hosts.toml" + PlacedFile.RecordSuffix, SearchOption.AllDirectories)
+            .Select(record => new PlacedFile(record[..^PlacedFile.RecordSuffix.Length]))
+            .Where(file => !except.Contains(file.Path))
+            // Last the one for which the outer folder was made: then it is empty.
+            .OrderBy(file => file.FoldersMade).ThenBy(file => file.Path, StringComparer.Ordinal)];
 
     private static void RemoveFromDocker(MirrorRun run, PlacedFile file)
     {

@@ -12,6 +12,8 @@ var root = new RootCommand("A pull-through cache for container images.")
     MirrorCommand.Create(),
     LocalsCommand.Create(),
     AdmissionCommand.Create(),
+    AccessCommand.Create(Streams.Console, TimeProvider.System),
+    CompletionCommand.Create(),
 };
 
-return await CommandLine.RunAsync(root, args, Console.Error);
+return await CommandLine.RunAsync(root, args, Streams.Console.Messages);

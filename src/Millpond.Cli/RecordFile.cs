@@ -1,3 +1,4 @@
+using Millpond.Cli.Files;
 using Millpond.Rewriting.Records;
 
 namespace Millpond.Cli;
@@ -8,8 +9,9 @@ namespace Millpond.Cli;
 /// </summary>
 internal sealed class RecordFile
 {
-    // EWOULDBLOCK of Linux: another process has the lock.
+    // EWOULDBLOCK of Linux: another process has the lock. EEXIST: it has just made the file.
     private const int WouldBlock = 11;
+    private const int Exists = 17;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -31,6 +33,8 @@ internal sealed class RecordFile
             throw new CommandFailedException($"--record {file}: there is no folder {folder.FullName}; make it first.");
         }
 
+        Guard(file, () => KeptFile.Refuse(file.FullName));
+        FileReplacement.RemoveLeftovers(file.FullName);
         var record = new RecordFile(file, registry);
         record.Known();
         return record;
@@ -41,7 +45,7 @@ internal sealed class RecordFile
     {
         try
         {
-            using var input = file.OpenRead();
+            using var input = InputFile.Open(file.FullName);
             return RewriteRecord.Load(input);
         }
         catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException)
@@ -54,10 +58,19 @@ internal sealed class RecordFile
     /// <exception cref="CommandFailedException">It cannot be written.</exception>
     public void Save(IEnumerable<RecordedFile> changed)
     {
-        try
+        Guard(file, () =>
         {
             using var turn = TakeTurn();
-            Replace(Known().With(changed));
+            KeptFile.Refuse(file.FullName);
+            FileReplacement.Write(file.FullName, Known().With(changed).Save);
+        });
+    }
+
+    private static void Guard(FileInfo file, Action work)
+    {
+        try
+        {
+            work();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -70,9 +83,9 @@ internal sealed class RecordFile
         : new RewriteRecord(RewriteRecord.CurrentVersion, registry, []);
 
     /// <summary>Runs at the same time (make -j, xargs -P) add one after the other, or one would lose the originals of another.</summary>
-    private FileStream TakeTurn()
+    private Turn TakeTurn()
     {
-        FileStream? turn = null;
+        Turn? turn = null;
         var path = $"{file.FullName}.lock";
         return SpinWait.SpinUntil(() => (turn = TryLock(path)) is not null, Patience)
             ? turn!
@@ -80,43 +93,26 @@ internal sealed class RecordFile
     }
 
     // The system lets go of it when a process dies; the file may stay behind and harms nothing.
-    private static FileStream? TryLock(string path)
+    private static Turn? TryLock(string path)
     {
         try
         {
-            var turn = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, System.IO.FileOptions.DeleteOnClose);
-            if (File.Exists(path))
-            {
-                return turn;
-            }
-
-            // Its last holder has just removed it.
-            turn.Dispose();
-            return null;
+            // One that was removed or replaced meanwhile is not taken, and closing it removes nothing: another may hold the new one by now.
+            return new Turn(KeptFile.Open(path, FileShare.None), path);
         }
-        catch (IOException failure) when ((failure.HResult & 0xFFFF) == WouldBlock)
+        catch (IOException failure) when ((failure.HResult & 0xFFFF) is WouldBlock or Exists || failure is FileNotFoundException)
         {
             return null;
         }
     }
 
-    private void Replace(RewriteRecord record)
+    /// <summary>The lock while it is held: only its holder removes the file, and before it lets go.</summary>
+    private sealed class Turn(FileStream held, string path) : IDisposable
     {
-        var path = file.FullName;
-        var temporary = $"{path}.{Guid.NewGuid():N}";
-        try
+        public void Dispose()
         {
-            using (var output = File.Create(temporary))
-            {
-                record.Save(output);
-                output.Flush(flushToDisk: true);
-            }
-
-            File.Move(temporary, path, overwrite: true);
-        }
-        finally
-        {
-            File.Delete(temporary);
+            File.Delete(path);
+            held.Dispose();
         }
     }
 }

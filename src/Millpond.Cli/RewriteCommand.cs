@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Millpond.Cli.Charts;
 using Millpond.Rewriting.Edits;
 
 namespace Millpond.Cli;
@@ -16,7 +17,7 @@ internal static class RewriteCommand
         rules.AddTo(command);
         command.SetAction((arguments, cancellationToken) => FileVerb.RunAsync(streams, async () =>
         {
-            var selection = FileVerb.Select(files.Paths(arguments));
+            var selection = FileVerb.Select(files.Paths(arguments), streams);
             var mode = files.Mode(arguments, selection);
             var recordFile = arguments.GetValue(recordOption);
             if (recordFile is not null && !mode.InPlace && !mode.ToOutput)
@@ -25,9 +26,16 @@ internal static class RewriteCommand
             }
 
             var set = await rules.ReadAsync(arguments, null, cancellationToken);
+            if (mode.InPlace)
+            {
+                InPlaceFile.RemoveLeftovers(selection.Files);
+            }
+
             var record = recordFile is null ? null : RecordFile.Open(recordFile, set.Registry.ToString());
-            var run = new FileRun(new FileRewriter(rules.Tables(arguments), set.Rewriting()), mode, streams, keepsRecord: record is not null);
+            var summary = new RunSummary("rewritten");
+            var run = new FileRun(new FileRewriter(rules.Tables(arguments), set.Rewriting(), rules.Everywhere(arguments), new ChartFolders().Of), mode, streams, summary, keepsRecord: record is not null);
             run.Run(selection.Files, () => record?.Save(run.Recorded));
+            summary.Write(streams.Messages, mode);
             return ExitCode.Of(mode, run.AnyChange, run.AnyFault);
         }));
         return command;

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Millpond.Cli.Files;
 using Millpond.Images;
 using Millpond.Rewriting.Places;
 
@@ -33,6 +34,11 @@ internal sealed class RuleOptions
 
     private readonly Option<FileInfo[]> places = new("--places") { Description = "More tables of places. Repeatable.", HelpName = "FILE" };
 
+    private readonly Option<bool> everywhere = new("--everywhere")
+    {
+        Description = "Also change references that name their registry where neither the place nor the key says that they are images.",
+    };
+
     private readonly Option<FileInfo?> ca = new("--ca") { Description = "Whom to believe about the server's certificate: a PEM file.", HelpName = "FILE" };
 
     private readonly Option<FileInfo?> authFile = new("--auth-file")
@@ -55,11 +61,12 @@ internal sealed class RuleOptions
     }
 
     /// <param name="command">The verb.</param>
+    /// <param name="withReferences">Whether references are read; else only registries are named.</param>
     /// <param name="withConfiguration">Whether the rules may come from a file; a verb that needs a running server asks that one.</param>
-    public void AddTo(Command command, bool withConfiguration = true)
+    public void AddTo(Command command, bool withConfiguration = true, bool withReferences = true)
     {
         Option[] sources = withConfiguration ? [config, server, operations, ca, authFile] : [server, operations, ca, authFile];
-        foreach (var option in (Option[])[registry, .. sources, tiers, oldRegistry, keepEcr, places])
+        foreach (var option in (Option[])[registry, .. sources, tiers, .. withReferences ? new Option[] { oldRegistry, keepEcr, places, everywhere } : []])
         {
             command.Options.Add(option);
         }
@@ -90,6 +97,8 @@ internal sealed class RuleOptions
         return new RuleSet(Address(host), source.Select(arguments.GetValue(tiers)), options);
     }
 
+    public bool Everywhere(ParseResult arguments) => arguments.GetValue(everywhere);
+
     /// <exception cref="CommandFailedException">A file is not one of tables.</exception>
     public PlaceTables Tables(ParseResult arguments)
     {
@@ -98,7 +107,7 @@ internal sealed class RuleOptions
         {
             try
             {
-                tables = tables.With(File.ReadAllBytes(file.FullName));
+                tables = tables.With(InputFile.ReadAll(file.FullName));
             }
             catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException)
             {

@@ -8,7 +8,7 @@ namespace Millpond.Cli;
 internal sealed record RuleSource(string? Registry, IReadOnlyList<RewriteMapping> Mappings, string DefaultTiers)
 {
     /// <summary>What is known by name; the default tier where nothing else is asked for.</summary>
-    public static RuleSource Presets { get; } = new(null, [.. Preset.All.Select(preset => RewriteMappings.Of(preset, enabled: true))], TierNames.Default);
+    public static RuleSource Presets { get; } = new(null, [.. Preset.All.Select(preset => new RewriteMapping(preset))], TierNames.Default);
 
     /// <exception cref="CommandFailedException">The file has mistakes.</exception>
     public static RuleSource FromConfiguration(FileInfo file)

@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Millpond.Cli.Logins;
 
 namespace Millpond.Cli;
 
@@ -28,18 +29,15 @@ internal sealed class ServerAccess(Uri url, X509Certificate2Collection? authorit
             handler.SslOptions.CertificateChainPolicy = policy;
         }
 
-        if (logins.Login is not null)
-        {
-            // Sent to no other origin, and there only when it is asked for.
-            handler.Credentials = new CredentialCache { { new Uri(Url, "/"), "Basic", logins.Login } };
-            handler.PreAuthenticate = true;
-        }
-
+        handler.Credentials = logins;
+        handler.PreAuthenticate = true;
+        // A proxy of the environment is not this machine: a password that goes over loopback must not take that way.
+        handler.UseProxy = !(Url.IsLoopback && Url.Scheme == Uri.UriSchemeHttp);
         return handler;
     }
 
     /// <summary>What to do about a login that is asked for or not accepted.</summary>
-    public string LoginRemedy => logins.Remedy(Url.Authority);
+    public string LoginRemedy => logins.Remedy;
 
     /// <summary>What went wrong in asking, and what to do about it where that is known.</summary>
     public string Describe(HttpRequestException failure) => failure switch

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text.Json;
 using Millpond.Images;
-using Millpond.Server.Configuration;
 
 namespace Millpond.Cli;
 
@@ -34,7 +33,7 @@ internal static class ServerRules
         {
             throw new CommandFailedException($"{url} did not give the rules: {server.Describe(e)}", e);
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException)
         {
             throw new CommandFailedException($"{url} did not give the rules: {e.Message}", e);
         }
@@ -46,22 +45,10 @@ internal static class ServerRules
 
     private static RuleSource Read(JsonElement root, string name)
     {
-        var mappings = root.GetProperty("rules").EnumerateArray().Select(rule => Mapping(rule, enabled: true) with
-        {
-            Filter = new RepositoryFilter(Texts(rule, "allow"), Texts(rule, "deny")),
-        });
-        var dormant = root.TryGetProperty("dormant", out var presets) ? presets.EnumerateArray().Select(preset => Mapping(preset, enabled: false)) : [];
-        return new RuleSource(Text(root, "registry") ?? name, [.. mappings, .. dormant], TierNames.All);
+        var rules = root.GetProperty("rules").EnumerateArray().Select(rule => new RewriteMapping(RuleNamesJson.Read(rule)));
+        var dormant = root.TryGetProperty("dormant", out var presets)
+            ? presets.EnumerateArray().Select(preset => new RewriteMapping(RuleNamesJson.Read(preset), Enabled: false))
+            : [];
+        return new RuleSource(root.TextOf("registry") ?? name, [.. rules, .. dormant], TierNames.All);
     }
-
-    private static RewriteMapping Mapping(JsonElement rule, bool enabled) => new(
-        new NameMapping(rule.GetProperty("prefix").GetString()!, rule.GetProperty("upstream").GetString()!, Text(rule, "upstreamRepositoryPrefix")),
-        Text(rule, "tier") ?? "by rule",
-        enabled);
-
-    private static string? Text(JsonElement element, string name) =>
-        element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
-
-    private static IEnumerable<string> Texts(JsonElement element, string name) =>
-        element.TryGetProperty(name, out var values) ? values.EnumerateArray().Select(value => value.GetString()!) : [];
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
+using Millpond.Images;
 using Millpond.Server.Configuration;
 
 namespace Millpond.Cli;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using System.Text;
+using Millpond.Cli.Charts;
 using Millpond.Cli.Warming;
 using Millpond.Rewriting.Edits;
 using Millpond.Server.Configuration;
@@ -30,7 +31,7 @@ internal static class WarmCommand
         var settings = options.Read(arguments);
         var server = rules.Server(arguments) ?? throw new CommandFailedException("Name the server to warm with --server URL.");
         var set = await rules.ReadAsync(arguments, null, cancellationToken);
-        var sources = new ImageSources(new FileRewriter(rules.Tables(arguments), set.Rewriting()), streams);
+        var sources = new ImageSources(new FileRewriter(rules.Tables(arguments), set.Rewriting(), rules.Everywhere(arguments), new ChartFolders().Of), streams);
         var plan = WarmPlan.Make(options.Named(arguments, sources), set);
         using var journal = settings.State is null ? null : WarmJournal.Open(settings.State, server.Url, settings.Platforms);
         using var cache = new CacheClient(server, settings, time);
@@ -42,7 +43,7 @@ internal static class WarmCommand
         var outcomes = streams.IsTerminal
             ? await BarProgress.RunAsync(Spectre.Console.AnsiConsole.Console, plan.Images.Length, progress => run.RunAsync(progress, stop.Token))
             : await run.RunAsync(new PlainProgress(output, plan.Images.Length), stop.Token);
-        await output.WriteAsync(WarmSummary.Write(plan, outcomes));
+        await output.WriteAsync(WarmSummary.Write(plan, outcomes, streams.Width));
         var allWarm = outcomes.All(outcome => outcome.Failure is null);
         journal?.End(allWarm);
         return allWarm ? ExitCode.Done : ExitCode.Found;
@@ -128,7 +129,7 @@ internal static class WarmCommand
 
             List<NamedImage> named =
             [
-                .. files.Length == 0 ? [] : sources.FromFiles(FileSelection.Of(files)),
+                .. files.Length == 0 ? [] : sources.FromFiles(files),
                 .. reports.SelectMany(ImageSources.FromCoverage),
                 .. lists.SelectMany(sources.FromList),
             ];

@@ -4,36 +4,39 @@ namespace Millpond.Images;
 
 /// <summary>
 /// The map between names here (<c>quay/prometheus/prometheus</c>) and names upstream (<c>quay.io</c>, <c>prometheus/prometheus</c>).
-/// Prefixes are whole path components, the longest wins, ROOT comes last. A name here belongs to exactly one mapping: what would be
-/// called like a repository of another mapping has no name here. This is also the one place that knows of Docker Hub's <c>library/</c>.
+/// Prefixes are whole path components, the longest wins, ROOT comes last. A name here belongs to exactly one rule: what would be
+/// called like a repository of another rule has no name here. This is also the one place that knows of Docker Hub's <c>library/</c>.
 /// </summary>
 public sealed class NameMap
 {
     private const string Library = "library";
 
-    private readonly FrozenDictionary<string, NameMapping>.AlternateLookup<ReadOnlySpan<char>> byPrefix;
-    private readonly FrozenDictionary<string, NameMapping[]>.AlternateLookup<ReadOnlySpan<char>> byUpstream;
-    private readonly NameMapping? root;
+    private readonly FrozenDictionary<string, RuleNames>.AlternateLookup<ReadOnlySpan<char>> byPrefix;
+    private readonly FrozenDictionary<string, Candidate[]>.AlternateLookup<ReadOnlySpan<char>> byRegistry;
+    private readonly RuleNames? root;
 
-    /// <exception cref="ArgumentException">Two mappings have the same prefix.</exception>
-    public NameMap(IEnumerable<NameMapping> mappings)
+    /// <exception cref="ArgumentException">Two rules have the same prefix.</exception>
+    public NameMap(IEnumerable<RuleNames> rules)
     {
-        NameMapping[] all = [.. mappings];
-        root = all.SingleOrDefault(mapping => mapping.IsRoot);
-        byPrefix = all.Where(mapping => !mapping.IsRoot)
-            .ToDictionary(mapping => mapping.Prefix, StringComparer.Ordinal)
+        RuleNames[] all = [.. rules];
+        root = all.SingleOrDefault(rule => rule.IsRoot);
+        byPrefix = all.Where(rule => !rule.IsRoot)
+            .ToDictionary(rule => rule.Prefix, StringComparer.Ordinal)
             .ToFrozenDictionary(StringComparer.Ordinal)
             .GetAlternateLookup<ReadOnlySpan<char>>();
-        byUpstream = all.GroupBy(mapping => UpstreamHosts.Normalise(mapping.Upstream))
+
+        // One registry may be a rule's upstream and what another stands for; of two that begin alike the upstream's own rule is first.
+        byRegistry = all.SelectMany(rule => rule.Registries.Select((registry, at) => (registry.Host, Rule: new Candidate(rule, registry.RepositoryPrefix, IsUpstream: at == 0))))
+            .GroupBy(one => UpstreamHosts.Normalise(one.Host), one => one.Rule)
             .ToFrozenDictionary(
                 group => group.Key,
-                group => group.OrderByDescending(mapping => mapping.UpstreamRepositoryPrefix?.Length ?? 0).ToArray(),
+                group => group.OrderByDescending(one => one.RepositoryPrefix?.Length ?? 0).ThenByDescending(one => one.IsUpstream).ToArray(),
                 StringComparer.OrdinalIgnoreCase)
             .GetAlternateLookup<ReadOnlySpan<char>>();
     }
 
-    /// <summary>Whether any mapping is for this upstream.</summary>
-    public bool Knows(ReadOnlySpan<char> upstreamHost) => byUpstream.ContainsKey(Fold(upstreamHost));
+    /// <summary>Whether any rule is for this registry.</summary>
+    public bool Knows(ReadOnlySpan<char> registry) => byRegistry.ContainsKey(Fold(registry));
 
     /// <summary>What a name here stands for: by the longest prefix, ROOT last.</summary>
     public bool TryToUpstream(RepositoryName local, out NameMatch match)
@@ -44,7 +47,7 @@ public sealed class NameMap
     }
 
     /// <summary>
-    /// A pull of an upstream's mirror (containerd's <c>?ns=</c>): where the path starts with the prefix of a mapping whose upstream
+    /// A pull of an upstream's mirror (containerd's <c>?ns=</c>): where the path starts with the prefix of a rule whose upstream
     /// is <paramref name="ns"/>, that prefix is taken off; else the path is the name upstream.
     /// </summary>
     public bool TryFromMirror(string ns, RepositoryName path, out NameMatch match)
@@ -52,10 +55,10 @@ public sealed class NameMap
         var text = path.ToString().AsSpan();
         for (var end = text.LastIndexOf('/'); end > 0; end = text[..end].LastIndexOf('/'))
         {
-            if (byPrefix.TryGetValue(text[..end], out var mapping)
-                && UpstreamHosts.AreSame(mapping.Upstream, ns)
-                && TryStrip(mapping, path, out var rest)
-                && TryMatch(mapping, rest, out match))
+            if (byPrefix.TryGetValue(text[..end], out var rule)
+                && rule.IsFor(ns)
+                && TryStrip(rule, path, out var rest)
+                && TryMatch(rule, rest, out match))
             {
                 return true;
             }
@@ -64,35 +67,23 @@ public sealed class NameMap
         return TryToLocal(ns, path, out match);
     }
 
-    /// <summary>The same for one mapping alone, whatever others there are of its upstream.</summary>
-    public bool TryFromMirror(NameMapping mapping, RepositoryName path, out NameMatch match) =>
-        (!mapping.IsRoot && TryStrip(mapping, path, out var rest) && TryMatch(mapping, rest, out match))
-        || TryToLocal(mapping, TryAddLibrary(mapping.Upstream, path, out var filled) ? filled : path, out match);
+    /// <summary>The same for one rule alone, whatever others there are for that registry.</summary>
+    public bool TryFromMirror(RuleNames rule, string ns, RepositoryName path, out NameMatch match) =>
+        TryPrefixed(rule, path, out match) || TryToLocal(ns, path, only: rule, out match);
 
-    /// <summary>A pull that comes by the mapping's own host name or listener: the path with or without the prefix.</summary>
-    public bool TryUnder(NameMapping mapping, RepositoryName path, out NameMatch match) =>
-        TryMatch(mapping, !mapping.IsRoot && TryStrip(mapping, path, out var rest) ? rest : path, out match);
+    /// <summary>A pull that comes by the rule's own host name or listener: the path with or without the prefix.</summary>
+    public bool TryUnder(RuleNames rule, RepositoryName path, out NameMatch match) =>
+        TryMatch(rule, !rule.IsRoot && TryStrip(rule, path, out var rest) ? rest : path, out match);
 
-    /// <summary>What an upstream's repository is called here: by the longest <see cref="NameMapping.UpstreamRepositoryPrefix"/>.</summary>
-    public bool TryToLocal(ReadOnlySpan<char> upstreamHost, RepositoryName upstream, out NameMatch match)
+    /// <summary>A path that begins with this very rule's prefix.</summary>
+    public bool TryPrefixed(RuleNames rule, RepositoryName path, out NameMatch match)
     {
         match = default;
-        if (!byUpstream.TryGetValue(Fold(upstreamHost), out var candidates))
-        {
-            return false;
-        }
-
-        var whole = TryAddLibrary(upstreamHost, upstream, out var filled) ? filled : upstream;
-        foreach (var mapping in candidates)
-        {
-            if (TryToLocal(mapping, whole, out match))
-            {
-                return true;
-            }
-        }
-
-        return false;
+        return !rule.IsRoot && TryStrip(rule, path, out var rest) && TryMatch(rule, rest, out match);
     }
+
+    /// <summary>What a registry's repository is called here: by the longest <see cref="RuleNames.UpstreamRepositoryPrefix"/>.</summary>
+    public bool TryToLocal(ReadOnlySpan<char> registry, RepositoryName repository, out NameMatch match) => TryToLocal(registry, repository, only: null, out match);
 
     /// <summary>The repository with <c>library/</c> before it where it is a one-part name on Docker Hub; false where nothing is to be added.</summary>
     internal static bool TryAddLibrary(ReadOnlySpan<char> upstreamHost, RepositoryName upstream, out RepositoryName whole)
@@ -110,58 +101,75 @@ public sealed class NameMap
 
     private static ReadOnlySpan<char> Fold(ReadOnlySpan<char> host) => UpstreamHosts.IsDockerHub(host) ? UpstreamHosts.DockerHub : host;
 
-    private static bool TryStrip(NameMapping mapping, RepositoryName local, out RepositoryName rest)
+    private static bool TryStrip(RuleNames rule, RepositoryName local, out RepositoryName rest)
     {
         rest = local;
-        return mapping.IsRoot || local.TryRemovePrefix(mapping.Prefix, out rest);
+        return rule.IsRoot || local.TryRemovePrefix(rule.Prefix, out rest);
     }
 
-    /// <summary>The mapping a name here belongs to.</summary>
-    private NameMapping? OwnerOf(RepositoryName local)
+    /// <summary>The rule a name here belongs to.</summary>
+    private RuleNames? OwnerOf(RepositoryName local)
     {
         var text = local.ToString().AsSpan();
         for (var end = text.LastIndexOf('/'); end > 0; end = text[..end].LastIndexOf('/'))
         {
-            if (byPrefix.TryGetValue(text[..end], out var mapping))
+            if (byPrefix.TryGetValue(text[..end], out var rule))
             {
-                return mapping;
+                return rule;
             }
         }
 
         return root;
     }
 
-    private bool TryToLocal(NameMapping mapping, RepositoryName upstream, out NameMatch match)
+    private bool TryToLocal(ReadOnlySpan<char> registry, RepositoryName repository, RuleNames? only, out NameMatch match)
     {
         match = default;
-        var rest = upstream;
-        return (mapping.UpstreamRepositoryPrefix is not { } prefix || upstream.TryRemovePrefix(prefix, out rest)) && TryMatch(mapping, rest, out match);
-    }
-
-    /// <summary>Both names from what follows the prefix; false where one is too long or the name here is another mapping's.</summary>
-    private bool TryMatch(NameMapping mapping, RepositoryName rest, out NameMatch match)
-    {
-        match = default;
-        var upstream = rest;
-        if (mapping.UpstreamRepositoryPrefix is { } prefix)
-        {
-            if (!rest.TryPrepend(prefix, out upstream))
-            {
-                return false;
-            }
-        }
-        else if (TryAddLibrary(mapping.Upstream, rest, out var filled))
-        {
-            upstream = rest = filled;
-        }
-
-        var local = rest;
-        if ((!mapping.IsRoot && !rest.TryPrepend(mapping.Prefix, out local)) || OwnerOf(local)?.Prefix != mapping.Prefix)
+        if (!byRegistry.TryGetValue(Fold(registry), out var candidates))
         {
             return false;
         }
 
-        match = new NameMatch(mapping, local, upstream);
+        var whole = TryAddLibrary(registry, repository, out var filled) ? filled : repository;
+        foreach (var candidate in candidates)
+        {
+            var rest = whole;
+            if ((only is null || candidate.Rule.Prefix == only.Prefix)
+                && (candidate.RepositoryPrefix is not { } prefix || whole.TryRemovePrefix(prefix, out rest))
+                && TryMatch(candidate.Rule, rest, out match))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Both names from what follows the prefix; false where one is too long or the name here is another rule's.</summary>
+    private bool TryMatch(RuleNames rule, RepositoryName rest, out NameMatch match)
+    {
+        match = default;
+        if (rule.MeansDockerHub && TryAddLibrary(UpstreamHosts.DockerHub, rest, out var filled))
+        {
+            rest = filled;
+        }
+
+        var upstream = rest;
+        if (rule.UpstreamRepositoryPrefix is { } prefix && !rest.TryPrepend(prefix, out upstream))
+        {
+            return false;
+        }
+
+        var local = rest;
+        if ((!rule.IsRoot && !rest.TryPrepend(rule.Prefix, out local)) || OwnerOf(local)?.Prefix != rule.Prefix)
+        {
+            return false;
+        }
+
+        match = new NameMatch(rule, local, upstream);
         return true;
     }
+
+    /// <summary>A rule as one registry's repositories come under it.</summary>
+    private sealed record Candidate(RuleNames Rule, string? RepositoryPrefix, bool IsUpstream);
 }

@@ -3,11 +3,14 @@ using System.Collections.Immutable;
 
 namespace Millpond.Images;
 
-/// <summary>A line of the name map, with its tier and whether that is enabled.</summary>
-public sealed record RewriteMapping(NameMapping Names, string Tier, bool Enabled = true)
+/// <summary>What a rule names, and whether references are to be pulled by it.</summary>
+public sealed record RewriteMapping(RuleNames Names, bool Enabled = true)
 {
-    /// <summary>What the rule lets through; null for everything.</summary>
-    public RepositoryFilter? Filter { get; init; }
+    /// <summary>What the rule lets through.</summary>
+    public RepositoryFilter Filter { get; } = new(Names);
+
+    /// <summary>The tier as users read it.</summary>
+    public string Tier => Names.Tier.Text();
 }
 
 /// <summary>What rewriting knows beside the rules.</summary>
@@ -79,7 +82,7 @@ public sealed class RewriteRules
 
         if (target.TryGetRepository(parsed, out var local))
         {
-            return new RewriteResult(RewriteReason.AlreadyInCache, reference, map.TryToUpstream(local, out var own) ? byPrefix[own.Mapping.Prefix] : null);
+            return new RewriteResult(RewriteReason.AlreadyInCache, reference, map.TryToUpstream(local, out var own) ? byPrefix[own.Rule.Prefix] : null);
         }
 
         if (TryFindMoved(parsed, out var match))
@@ -110,9 +113,14 @@ public sealed class RewriteRules
             return new RewriteResult(RewriteReason.NotInCache, reference);
         }
 
-        var upstream = string.Concat(match.Mapping.Upstream, "/", match.Upstream.ToString(), parsed.Suffix);
-        return new RewriteResult(RewriteReason.Restored, ImageReference.Parse(upstream).Familiar, byPrefix[match.Mapping.Prefix]);
+        var (registry, repository) = match.Original;
+        var upstream = string.Concat(registry, "/", repository.ToString(), parsed.Suffix);
+        return new RewriteResult(RewriteReason.Restored, ImageReference.Parse(upstream).Familiar, byPrefix[match.Rule.Prefix]);
     }
+
+    /// <summary>Whether a mapping is for this registry, enabled or not, or it is the cache itself or one that was it.</summary>
+    public bool Knows(string host) =>
+        map.Knows(host) || UpstreamHosts.AreSame(host, target.Host) || options.OldRegistries.Any(old => UpstreamHosts.AreSame(host, old.Host));
 
     /// <summary>
     /// The registry, with the rule's prefix, that stands for an upstream's host where a file keeps it apart from the repository
@@ -122,7 +130,7 @@ public sealed class RewriteRules
     {
         foreach (var mapping in mappings)
         {
-            if (mapping is { Enabled: true, Names.UpstreamRepositoryPrefix: null } && UpstreamHosts.AreSame(mapping.Names.Upstream, upstreamHost))
+            if (mapping.Enabled && mapping.Names.Registries.Any(one => one.RepositoryPrefix is null && UpstreamHosts.AreSame(one.Host, upstreamHost)))
             {
                 return mapping.Names.IsRoot ? target.ToString() : $"{target}/{mapping.Names.Prefix}";
             }
@@ -161,13 +169,13 @@ public sealed class RewriteRules
 
     private RewriteResult Place(RewriteReason reason, ImageReference reference, NameMatch match)
     {
-        var mapping = byPrefix[match.Mapping.Prefix];
+        var mapping = byPrefix[match.Rule.Prefix];
         if (!mapping.Enabled)
         {
             return new RewriteResult(RewriteReason.TierOff, reference.Text, mapping);
         }
 
-        return mapping.Filter is null || mapping.Filter.Allows(match.Mapping, match.Upstream)
+        return mapping.Filter.Allows(match.Upstream)
             ? new RewriteResult(reason, string.Concat(target.ToString(), "/", match.Local.ToString(), reference.Suffix), mapping)
             : new RewriteResult(RewriteReason.NotAllowed, reference.Text, mapping);
     }
@@ -186,7 +194,7 @@ public sealed class RewriteRules
             && !EcrHosts.IsEksAddOns(reference.Host)
             && !map.Knows(reference.Host)
             && map.TryToUpstream(reference.Path, out match)
-            && !match.Mapping.IsRoot;
+            && !match.Rule.IsRoot;
     }
 
     private bool TryFindOld(ImageReference reference, out RepositoryName local)

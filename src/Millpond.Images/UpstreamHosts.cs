@@ -20,6 +20,9 @@ public static class UpstreamHosts
     /// <summary>The one spelling of a host: lower case, and <c>docker.io</c> for all of Docker Hub's names.</summary>
     public static string Normalise(string host) => IsDockerHub(host) ? DockerHub : host.ToLowerInvariant();
 
+    /// <summary>Where a registry's API is that users write so.</summary>
+    public static Uri ApiOf(string host) => new(IsDockerHub(host) ? "https://registry-1.docker.io" : $"https://{host}");
+
     /// <summary>Whether both mean the same registry.</summary>
     public static bool AreSame(ReadOnlySpan<char> left, ReadOnlySpan<char> right) =>
         left.Equals(right, StringComparison.OrdinalIgnoreCase) || (IsDockerHub(left) && IsDockerHub(right));

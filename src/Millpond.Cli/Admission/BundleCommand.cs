@@ -21,8 +21,8 @@ internal static class BundleCommand
     private static string Read(ParseResult arguments)
     {
         FlagValue[] flags = arguments.GetValue(Data) is { } data ? [new("--data", data)] : [];
-        var result = ConfigurationReader.Read(arguments.GetValue(Config)?.FullName, ProcessEnvironment.Read(), flags);
-        var folder = result.Configuration?.Data ?? throw new CommandFailedException(result.Describe());
+        var folder = ConfigurationReader.ReadDataFolder(arguments.GetValue(Config)?.FullName, ProcessEnvironment.Read(), flags, out var mistakes)
+            ?? throw new CommandFailedException(new ConfigurationResult(null, mistakes).Describe());
         var pem = SelfSignedCertificate.ReadAuthority(folder) ?? throw new CommandFailedException(
             $"No server has made a certificate in {folder} yet. Start one with --admission --self-signed, or name its folder in --data.");
         return arguments.GetValue(Pem) ? pem : SelfSignedCertificate.Encode(pem) + "\n";

@@ -26,10 +26,16 @@ internal static class WebhookCommand
 
     private static readonly Option<FileInfo?> CaFile = new("--ca-file") { Description = "The same, as a PEM file.", HelpName = "FILE" };
 
+    private static readonly Option<string[]> Audit = new("--audit")
+    {
+        Description = "A further kind of objects to look at for the audit log, never to change: apps/deployments. Repeatable.",
+        HelpName = "GROUP/RESOURCE",
+    };
+
     public static Command Create()
     {
         var verb = new AdmissionVerb();
-        var command = new Command("webhook", "Print the MutatingWebhookConfiguration.") { Service, Port, Url, CaBundle, CaFile };
+        var command = new Command("webhook", "Print the MutatingWebhookConfiguration.") { Service, Port, Url, CaBundle, CaFile, Audit };
         verb.AddTo(command);
         command.SetAction(arguments =>
         {
@@ -57,9 +63,16 @@ internal static class WebhookCommand
             Url = arguments.GetValue(Url) is { } url ? Outside(url) : null,
             CaBundle = Bundle(arguments),
             IsOptIn = verb.IsOptIn(arguments),
+            Audited = [.. (arguments.GetValue(Audit) ?? []).Select(Resource)],
         };
         return verb.Excluded(arguments) is { } excluded ? manifest with { ExcludedNamespaces = [.. excluded] } : manifest;
     }
+
+    // It goes into YAML as it is.
+    private static string Resource(string text) =>
+        text.Length > 0 && text.Count('/') <= 1 && text.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '.' or '-' or '/') && !text.EndsWith('/')
+            ? text
+            : throw new CommandFailedException($"--audit: '{text}' is no kind of objects; write GROUP/RESOURCE, as apps/deployments.");
 
     private static Uri Outside(string text) =>
         Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme == Uri.UriSchemeHttps && url.PathAndQuery == "/" && url.UserInfo.Length == 0

@@ -56,6 +56,7 @@ internal sealed class ClusterImages(ClusterConnection connection, ClusterSelecti
         return report with
         {
             File = name,
+            Mentions = [.. report.Mentions.Select(found => found with { File = name, Line = 0 })],
             References = [.. report.References.Select(found => found with { File = name, Line = 0, ImageId = running.GetValueOrDefault(found.Path) })],
         };
     }

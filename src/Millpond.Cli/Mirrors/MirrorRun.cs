@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Millpond.Server.Telemetry;
 
 namespace Millpond.Cli.Mirrors;
 
@@ -33,16 +34,28 @@ internal sealed class MirrorRun(ParseResult arguments)
         {
             Report(file, file.Remove(force));
         }
+        else
+        {
+            output.WriteLine($"{file.Path}: {file.WhatRemoveDoes(force) switch
+            {
+                Placement.NothingToDo => "millpond has written nothing there",
+                Placement.ChangedSince => "was changed since millpond wrote it, and would be left alone",
+                Placement.PutBack or Placement.AsBefore => "would be put back as it was before",
+                _ => "would be removed",
+            }}");
+        }
     }
 
     /// <summary>Takes the cache out of a file that others have changed since and that can be edited.</summary>
     public void TakeOut(PlacedFile file, string remaining) => Report(file, file.TakeOut(remaining));
 
+    public void Say(string text) => output.WriteLine(text);
+
     public void Advise(string text)
     {
         if (ExitCode == 0 && !print)
         {
-            output.WriteLine(text);
+            output.WriteLine(VisibleText.Of(text));
         }
     }
 
@@ -58,7 +71,10 @@ internal sealed class MirrorRun(ParseResult arguments)
         {
             Placement.Written => $"{file.Path}: written",
             Placement.Unchanged => $"{file.Path}: as it should be",
-            Placement.PutBack => $"{file.Path}: put back",
+            Placement.PutBack => $"{file.Path}: put back as it was before",
+            Placement.Removed => $"{file.Path}: removed; there was none before",
+            Placement.AlreadyGone => $"{file.Path}: was gone already, and there was none before",
+            Placement.AsBefore => $"{file.Path}: was as before already",
             Placement.TakenOut => $"{file.Path}: it was changed since, so the cache alone was taken out",
             Placement.NothingToDo => $"{file.Path}: millpond has written nothing there",
             Placement.ChangedSince => $"{file.Path} was changed since millpond wrote it, and is left alone. With --force it is kept as {file.Path}.changed and replaced.",

@@ -1,13 +1,21 @@
 using System.Collections.Immutable;
+using Millpond.Images;
 
 namespace Millpond.Cli.Mirrors;
 
-/// <summary>An upstream whose pulls go to the cache first.</summary>
-/// <param name="Host">As references name it (<c>docker.io</c>).</param>
-/// <param name="Url">Where its API is (<c>https://registry-1.docker.io</c>).</param>
-/// <param name="Prefix">The rule's; null for ROOT, which has none.</param>
-/// <param name="RepositoryPrefix">The rule's <c>upstreamRepositoryPrefix</c>.</param>
-internal sealed record MirroredUpstream(string Host, Uri Url, string? Prefix, string? RepositoryPrefix);
+/// <summary>A registry whose pulls go to the cache first, by the rule that is for it.</summary>
+/// <param name="Host">As references name it (<c>docker.io</c>): the rule's upstream, or a registry that the rule stands for.</param>
+/// <param name="RepositoryPrefix">Where the repositories begin there that the rule is for; null for all.</param>
+internal sealed record MirroredUpstream(string Host, string? RepositoryPrefix, RuleNames Rule)
+{
+    /// <summary>The rule's prefix; null for ROOT, which has none.</summary>
+    public string? Prefix => Rule.IsRoot ? null : Rule.Prefix;
+
+    /// <summary>Where its API is (<c>https://registry-1.docker.io</c>).</summary>
+    public Uri Url => UpstreamHosts.AreSame(Host, Rule.UpstreamName) ? Rule.Upstream : UpstreamHosts.ApiOf(Host);
+
+    public static IEnumerable<MirroredUpstream> Of(RuleNames rule) => rule.Registries.Select(one => new MirroredUpstream(one.Host, one.RepositoryPrefix, rule));
+}
 
 /// <param name="Server">The cache.</param>
 /// <param name="Upstreams">What is pulled through it.</param>

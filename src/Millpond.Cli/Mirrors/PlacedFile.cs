@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Millpond.Cli.Files;
 
 namespace Millpond.Cli.Mirrors;
 
@@ -9,7 +10,18 @@ internal enum Placement
 {
     Written,
     Unchanged,
+
+    /// <summary>It holds again what it held before.</summary>
     PutBack,
+
+    /// <summary>There was none before, so there is none now.</summary>
+    Removed,
+
+    /// <summary>There was none before, and somebody has removed it already.</summary>
+    AlreadyGone,
+
+    /// <summary>It held that already: a run was cut short.</summary>
+    AsBefore,
     TakenOut,
     NothingToDo,
 
@@ -67,6 +79,7 @@ internal sealed class PlacedFile(string path)
             throw new IOException($"{path} is a folder; name a file.");
         }
 
+        FileReplacement.RemoveLeftovers(target, RecordPath);
         var record = ReadRecord();
         if (IsChangedSince && !TrySetAside(force))
         {
@@ -84,7 +97,7 @@ internal sealed class PlacedFile(string path)
         record = new Record(record is null ? ReadIfAny() : record.Before, Hash(bytes), origin, folders);
         // First what is needed to put it back, then the change.
         Replace(RecordPath, JsonSerializer.SerializeToUtf8Bytes(record), OwnerOnly);
-        Replace(target, bytes, ModeOf(target));
+        Replace(target, bytes);
         return Placement.Written;
     }
 
@@ -92,6 +105,7 @@ internal sealed class PlacedFile(string path)
     /// <param name="force">Also where the file was changed since; the changed one is kept as <c>FILE.changed</c>.</param>
     public Placement Remove(bool force)
     {
+        FileReplacement.RemoveLeftovers(target, RecordPath);
         if (ReadRecord() is not { } record)
         {
             return Placement.NothingToDo;
@@ -100,10 +114,18 @@ internal sealed class PlacedFile(string path)
         return !IsChangedSince || TrySetAside(force) ? PutBack(record.Before, record) : Placement.ChangedSince;
     }
 
+    /// <summary>What <see cref="Remove"/> would do.</summary>
+    public Placement WhatRemoveDoes(bool force) => ReadRecord() switch
+    {
+        null => Placement.NothingToDo,
+        _ when IsChangedSince && !force => Placement.ChangedSince,
+        { } record => WhatRemoveDoes(record),
+    };
+
     /// <summary>Replaces a file that was changed since by what it is without the cache, and forgets it.</summary>
     public Placement TakeOut(string remaining)
     {
-        Replace(target, Encoding.UTF8.GetBytes(remaining), ModeOf(target));
+        Replace(target, Encoding.UTF8.GetBytes(remaining));
         File.Delete(RecordPath);
         return Placement.TakenOut;
     }
@@ -114,44 +136,14 @@ internal sealed class PlacedFile(string path)
 
     private static string Hash(byte[] bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
 
-    private static UnixFileMode? ModeOf(string file) => OperatingSystem.IsWindows() || !File.Exists(file) ? null : File.GetUnixFileMode(file);
-
-    private static void Replace(string file, byte[] content, UnixFileMode? mode)
-    {
-        var beside = file + ".new";
-        File.Delete(beside);
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-        if (mode is { } wanted && !OperatingSystem.IsWindows())
-        {
-            options.UnixCreateMode = wanted & OwnerOnly;
-        }
-
-        try
-        {
-            using (var stream = new FileStream(beside, options))
-            {
-                stream.Write(content);
-                stream.Flush(flushToDisk: true);
-            }
-
-            if (mode is { } final && !OperatingSystem.IsWindows())
-            {
-                File.SetUnixFileMode(beside, final);
-            }
-
-            File.Move(beside, file, overwrite: true);
-        }
-        finally
-        {
-            File.Delete(beside);
-        }
-    }
+    private static void Replace(string file, byte[] content, UnixFileMode? mode = null) => FileReplacement.Write(file, output => output.Write(content), mode);
 
     private bool TrySetAside(bool force)
     {
         if (force)
         {
-            File.Copy(target, path + ".changed", overwrite: true);
+            KeptFile.Refuse(path + ".changed");
+            Replace(path + ".changed", File.ReadAllBytes(target), OwnerOnly);
         }
 
         return force;
@@ -159,9 +151,10 @@ internal sealed class PlacedFile(string path)
 
     private Placement PutBack(byte[]? before, Record record)
     {
+        var placement = WhatRemoveDoes(record);
         if (before is not null)
         {
-            Replace(target, before, ModeOf(target));
+            Replace(target, before);
         }
         else
         {
@@ -169,14 +162,23 @@ internal sealed class PlacedFile(string path)
         }
 
         File.Delete(RecordPath);
-        // Innermost first, and only while they are empty.
-        foreach (var folder in record.Folders.Where(folder => Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any()))
+        // Innermost first, and only while they are empty; never one that the file is not in.
+        foreach (var folder in record.Folders.Where(folder =>
+            FolderOf(target).StartsWith(folder, StringComparison.Ordinal) && Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any()))
         {
             Directory.Delete(folder);
         }
 
-        return Placement.PutBack;
+        return placement;
     }
+
+    private Placement WhatRemoveDoes(Record record) => (record.Before, ReadIfAny()) switch
+    {
+        (null, null) => Placement.AlreadyGone,
+        (null, _) => Placement.Removed,
+        ({ } before, { } now) when before.AsSpan().SequenceEqual(now) => Placement.AsBefore,
+        _ => Placement.PutBack,
+    };
 
     private static string FolderOf(string file) => System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(file)) ?? "/";
 
@@ -196,6 +198,7 @@ internal sealed class PlacedFile(string path)
     /// <exception cref="IOException">It is damaged: what was there before is not known.</exception>
     private Record? ReadRecord()
     {
+        KeptFile.Refuse(RecordPath);
         try
         {
             return File.Exists(RecordPath) ? JsonSerializer.Deserialize<Record>(File.ReadAllBytes(RecordPath)) : null;

@@ -44,6 +44,28 @@ internal static class RegistriesYaml
         }
     }
 
+    /// <summary>
+    /// A mirrored registry whose entry has <c>rewrite</c> settings, if there is one. They belong to an endpoint that is there already, are applied to
+    /// the path that every endpoint is asked for, and no endpoint can be written that undoes them: the cache would be asked for other names.
+    /// </summary>
+    public static string? FindRewritten(string? before, MirrorSettings settings)
+    {
+        try
+        {
+            return TryRead(before, out var root) && root.Children.TryGetValue("mirrors", out var node) && node is YamlMappingNode mirrors
+                ? settings.Upstreams.Select(upstream => upstream.Host).FirstOrDefault(host => IsRewritten(mirrors, host))
+                : null;
+        }
+        catch (YamlException)
+        {
+            return null;
+        }
+    }
+
+    private static bool IsRewritten(YamlMappingNode mirrors, string host) =>
+        mirrors.Children.TryGetValue(host, out var node) && node is YamlMappingNode mirror
+        && mirror.Children.TryGetValue("rewrite", out var rewrite) && rewrite is not (YamlMappingNode { Children.Count: 0 } or YamlScalarNode { Value: "" or null or "null" or "~" });
+
     private static bool TryRead(string? text, [NotNullWhen(true)] out YamlMappingNode? root)
     {
         var stream = new YamlStream();

@@ -43,10 +43,13 @@ internal sealed class CacheClient : IDisposable
         patience = new UpstreamPatience(settings.MaxWait, time);
     }
 
+    /// <summary>Told of every wait, from several tasks at once.</summary>
+    public Action<WarmImage, WarmWait>? Waits { get; set; }
+
     public async Task<ManifestAnswer> GetManifestAsync(WarmImage image, string name, CancellationToken cancellationToken)
     {
         ManifestDocument? document = null;
-        var failure = await AskAsync(image.Rule, () => Request($"{image.Repository}/manifests/{name}"), ReadAsync, cancellationToken);
+        var failure = await AskAsync(image, image.Rule, () => Request($"{image.Repository}/manifests/{name}"), ReadAsync, cancellationToken);
         return new ManifestAnswer(failure is null ? document : null, failure);
 
         async Task<Attempt> ReadAsync(HttpResponseMessage response, CancellationTokenSource silence)
@@ -67,6 +70,7 @@ internal sealed class CacheClient : IDisposable
     {
         var found = false;
         await AskAsync(
+            image,
             null,
             () =>
             {
@@ -90,7 +94,7 @@ internal sealed class CacheClient : IDisposable
     public async Task<(string? Failure, long Bytes)> PullBlobAsync(WarmImage image, Digest digest, Action<long> received, CancellationToken cancellationToken)
     {
         var bytes = 0L;
-        var failure = await AskAsync(image.Rule, () => Request($"{image.Repository}/blobs/{digest}"), ReadAsync, cancellationToken);
+        var failure = await AskAsync(image, image.Rule, () => Request($"{image.Repository}/blobs/{digest}"), ReadAsync, cancellationToken);
         return (failure, failure is null ? bytes : 0);
 
         async Task<Attempt> ReadAsync(HttpResponseMessage response, CancellationTokenSource silence)
@@ -137,9 +141,14 @@ internal sealed class CacheClient : IDisposable
     }
 
     /// <summary>Asks until it is answered or given up; null, or why it was.</summary>
+    /// <param name="image">What it is about.</param>
     /// <param name="rule">Whose upstream may have to be waited for; null for what no upstream is asked.</param>
     private async Task<string?> AskAsync(
-        string? rule, Func<HttpRequestMessage> request, Func<HttpResponseMessage, CancellationTokenSource, Task<Attempt>> read, CancellationToken cancellationToken)
+        WarmImage image,
+        string? rule,
+        Func<HttpRequestMessage> request,
+        Func<HttpResponseMessage, CancellationTokenSource, Task<Attempt>> read,
+        CancellationToken cancellationToken)
     {
         for (var tries = 1; ; tries++)
         {
@@ -151,11 +160,15 @@ internal sealed class CacheClient : IDisposable
                 case Next.Again when tries >= MostTries:
                     return $"{attempt.Failure} ({MostTries} tries)";
                 case Next.Again:
-                    await Task.Delay(FirstDelay * Math.Pow(2, tries - 1), time, cancellationToken);
+                    var delay = FirstDelay * Math.Pow(2, tries - 1);
+                    Waits?.Invoke(image, new WarmWait(attempt.Failure ?? "", delay, TimeSpan.Zero, null));
+                    await Task.Delay(delay, time, cancellationToken);
                     break;
                 case Next.Wait when !patience.MayWait(rule ?? "", attempt.Wait):
-                    return $"{attempt.Failure} (waited for; longer than --max-wait {Duration.Format(patience.Bound)})";
+                    var waited = TimeSpan.FromSeconds(Math.Round(patience.Waited(rule ?? "").TotalSeconds));
+                    return $"{attempt.Failure} (waited {Duration.Format(waited)} for it, and {Duration.Format(attempt.Wait)} more would be longer than --max-wait {Duration.Format(patience.Bound)})";
                 case Next.Wait:
+                    Waits?.Invoke(image, new WarmWait(attempt.Failure ?? "", attempt.Wait, patience.Waited(rule ?? ""), patience.Bound));
                     await Task.Delay(attempt.Wait, time, cancellationToken);
                     tries = 0;
                     break;

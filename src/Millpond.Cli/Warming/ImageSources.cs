@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Millpond.Cli.Files;
 using Millpond.Images;
 using Millpond.Rewriting.Edits;
 using Millpond.Rewriting.Places;
@@ -13,7 +14,7 @@ internal sealed class ImageSources(FileRewriter finder, Streams streams)
 
     private static readonly string[] TagComesLaterWords = [.. TagComesLater.Select(kind => kind.Word())];
 
-    public IEnumerable<NamedImage> FromFiles(FileSelection selection) => selection.Files.SelectMany(FromFile);
+    public IEnumerable<NamedImage> FromFiles(string[] paths) => FileVerb.Select(paths, streams).Files.SelectMany(FromFile);
 
     /// <summary>The images of a report, as they are written in what was reported on.</summary>
     /// <exception cref="CommandFailedException">The file is no report.</exception>
@@ -21,7 +22,7 @@ internal sealed class ImageSources(FileRewriter finder, Streams streams)
     {
         try
         {
-            using var input = file.OpenRead();
+            using var input = InputFile.Open(file.FullName);
             using var json = JsonDocument.Parse(input);
             return [.. json.RootElement.GetProperty("images").EnumerateArray().Select(image => new NamedImage(
                 image.GetProperty("reference").GetString() ?? "",
@@ -66,6 +67,12 @@ internal sealed class ImageSources(FileRewriter finder, Streams streams)
         using var input = Open(file);
         var faults = FileVerb.Guard(file, () => finder.Rewrite(file, input, null, found =>
         {
+            // What is only named, or may be no image, is not pulled unasked.
+            if (found.IsMention || (found.Kind == PlaceKind.Text && !found.IsChanged))
+            {
+                return;
+            }
+
             var tagComesLater = TagComesLater.Contains(found.Kind);
             images.TryAdd((found.Reference, tagComesLater), new NamedImage(found.Reference, $"{found.File}:{found.Line}", tagComesLater));
         }));
@@ -84,7 +91,7 @@ internal sealed class ImageSources(FileRewriter finder, Streams streams)
     {
         try
         {
-            return file == FileSelection.StandardInput ? streams.Input() : File.OpenRead(file);
+            return file == FileSelection.StandardInput ? streams.Input() : InputFile.Open(file);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -25,6 +25,15 @@ internal sealed class UpstreamPatience(TimeSpan bound, TimeProvider time)
         }
     }
 
+    /// <summary>How long the rule's upstream has given nothing.</summary>
+    public TimeSpan Waited(string rule)
+    {
+        lock (gate)
+        {
+            return refusedSince.TryGetValue(rule, out var since) ? time.GetElapsedTime(since) : TimeSpan.Zero;
+        }
+    }
+
     /// <summary>The upstream has given something.</summary>
     public void Answered(string rule)
     {

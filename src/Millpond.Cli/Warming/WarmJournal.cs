@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Millpond.Cli.Files;
 
 namespace Millpond.Cli.Warming;
 
@@ -22,6 +23,7 @@ internal sealed class WarmJournal : IDisposable
         this.path = path;
         this.server = server;
         this.platforms = platforms;
+        KeptFile.Refuse(path);
         var whole = File.Exists(path) ? File.ReadAllText(path) : "";
         // At the end the file is removed, so it must not be anything else. A crash may have cut short what begins it.
         if (!whole.StartsWith(Beginning, StringComparison.Ordinal) && !Beginning.StartsWith(whole, StringComparison.Ordinal))
@@ -30,7 +32,7 @@ internal sealed class WarmJournal : IDisposable
         }
 
         done = [.. whole.Split('\n').Select(Read).OfType<Line>().Where(line => line.Server == server && line.Platforms == platforms).Select(line => line.Image)];
-        writer = new StreamWriter(path, append: true) { AutoFlush = true };
+        writer = new StreamWriter(KeptFile.Open(path, FileShare.Read)) { AutoFlush = true };
         if (whole.Length > 0 && whole[^1] != '\n')
         {
             writer.WriteLine();

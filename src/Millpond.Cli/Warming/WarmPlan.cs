@@ -4,11 +4,12 @@ using Millpond.Images;
 namespace Millpond.Cli.Warming;
 
 /// <summary>An image that is pulled through the cache.</summary>
-/// <param name="Reference">As the cache is asked for it, for people.</param>
+/// <param name="Given">As it was named, which is what people look for.</param>
+/// <param name="Reference">As the cache is asked for it.</param>
 /// <param name="Repository">Its repository in the cache.</param>
 /// <param name="Name">Its digest, or its tag where it has none.</param>
 /// <param name="Rule">The prefix of its rule; empty where it names the cache and no rule is known for it.</param>
-internal sealed record WarmImage(string Reference, RepositoryName Repository, string Name, string Rule);
+internal sealed record WarmImage(string Given, string Reference, RepositoryName Repository, string Name, string Rule);
 
 /// <summary>An image that is not, and why.</summary>
 internal sealed record PassedOver(string Reference, string Where, string Why);
@@ -33,7 +34,7 @@ internal sealed record WarmPlan(ImmutableArray<WarmImage> Images, ImmutableArray
         }
 
         return new WarmPlan(
-            [.. images.Values.OrderBy(image => image.Reference, StringComparer.Ordinal)],
+            [.. images.Values.OrderBy(image => image.Given, StringComparer.Ordinal)],
             [.. others.Values.OrderBy(other => other.Reference, StringComparer.Ordinal)]);
     }
 
@@ -55,6 +56,6 @@ internal sealed record WarmPlan(ImmutableArray<WarmImage> Images, ImmutableArray
             return null;
         }
 
-        return new WarmImage(result.Reference, repository, name ?? "latest", result.Mapping?.Names.Prefix ?? "");
+        return new WarmImage(image.Reference, result.Reference, repository, name ?? "latest", result.Mapping?.Names.Prefix ?? "");
     }
 }

@@ -1,3 +1,5 @@
+using Millpond.Server.Configuration;
+using Millpond.Server.Telemetry;
 using Spectre.Console;
 
 namespace Millpond.Cli.Warming;
@@ -13,13 +15,31 @@ internal interface IWarmProgress
     /// <summary>So many of them are there.</summary>
     void Received(WarmImage image, long bytes);
 
+    /// <summary>It is asked for again, and why only later.</summary>
+    void Wait(WarmImage image, WarmWait wait);
+
     void End(WarmOutcome outcome);
+}
+
+/// <summary>Why and how long an image is waited for.</summary>
+/// <param name="Why">What the server said: of its upstream's state, where that is at fault.</param>
+/// <param name="For">Until the next try.</param>
+/// <param name="Waited">How long the upstream has been waited for already.</param>
+/// <param name="Bound">How long it is waited for in all; null where the tries are counted.</param>
+internal sealed record WarmWait(string Why, TimeSpan For, TimeSpan Waited, TimeSpan? Bound)
+{
+    public string Describe() => Bound is { } bound
+        ? $"waits {Seconds(For)} for its upstream: {Why} (waited {Seconds(Waited)} so far, at most {Duration.Format(bound)}: --max-wait)"
+        : $"tries again in {Seconds(For)}: {Why}";
+
+    private static string Seconds(TimeSpan time) => Duration.Format(TimeSpan.FromSeconds(Math.Ceiling(time.TotalSeconds)));
 }
 
 /// <summary>A line for each image that has ended, for logs and pipes.</summary>
 internal sealed class PlainProgress(TextWriter output, int images) : IWarmProgress
 {
     private readonly Lock gate = new();
+    private readonly Dictionary<string, string> reasons = new(StringComparer.Ordinal);
     private int ended;
 
     public void Begin(WarmImage image)
@@ -37,11 +57,24 @@ internal sealed class PlainProgress(TextWriter output, int images) : IWarmProgre
         // Nor for each block.
     }
 
+    public void Wait(WarmImage image, WarmWait wait)
+    {
+        lock (gate)
+        {
+            // Sixty images of one registry wait for the same: it is said once, and again when it is another reason.
+            if (!reasons.TryGetValue(image.Rule, out var why) || why != wait.Why)
+            {
+                reasons[image.Rule] = wait.Why;
+                output.WriteLine(VisibleText.Of($"{image.Given}: {wait.Describe()}"));
+            }
+        }
+    }
+
     public void End(WarmOutcome outcome)
     {
         lock (gate)
         {
-            output.WriteLine($"[{++ended}/{images}] {(outcome.Failure is null ? "warm" : "failed")} {outcome.Image.Reference}: {outcome.Describe()}");
+            output.WriteLine($"[{++ended}/{images}] {(outcome.Failure is null ? "warm" : "failed")} {VisibleText.Of($"{outcome.Image.Given}: {outcome.Describe()}")}");
         }
     }
 }
@@ -65,11 +98,13 @@ internal sealed class BarProgress : IWarmProgress
             .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn())
             .StartAsync(context => work(new BarProgress(context, images)));
 
+    private static string Name(WarmImage image) => Markup.Escape(VisibleText.Of(image.Given));
+
     public void Begin(WarmImage image)
     {
         lock (gate)
         {
-            bars[image] = context.AddTask(Markup.Escape(image.Reference), new ProgressTaskSettings { MaxValue = 1 });
+            bars[image] = context.AddTask(Name(image), new ProgressTaskSettings { MaxValue = 1 });
             bars[image].IsIndeterminate = true;
         }
     }
@@ -87,7 +122,16 @@ internal sealed class BarProgress : IWarmProgress
     {
         lock (gate)
         {
+            bars[image].Description = Name(image);
             bars[image].Increment(bytes);
+        }
+    }
+
+    public void Wait(WarmImage image, WarmWait wait)
+    {
+        lock (gate)
+        {
+            bars[image].Description = $"{Name(image)} {Markup.Escape(VisibleText.Of(wait.Describe()))}";
         }
     }
 

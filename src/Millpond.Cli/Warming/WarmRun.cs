@@ -9,6 +9,7 @@ internal sealed class WarmRun(WarmPlan plan, CacheClient cache, WarmSettings set
     public async Task<IReadOnlyList<WarmOutcome>> RunAsync(IWarmProgress progress, CancellationToken cancellationToken)
     {
         var outcomes = new ConcurrentDictionary<WarmImage, WarmOutcome>();
+        cache.Waits = progress.Wait;
         var warmer = new ImageWarmer(cache, settings.Platforms, progress);
         try
         {

@@ -11,13 +11,14 @@ public sealed class CoverageBuilder
     private readonly Dictionary<(string Image, string Reason), (FoundReference First, List<CoveragePlace> Places)> images = [];
 
     private readonly List<NotRead> notRead = [];
+    private readonly List<NamedOnly> mentions = [];
 
     /// <summary>What cannot be read is part of the report.</summary>
     public void AddNotRead(NotRead source) => notRead.Add(source);
 
     public void Add(FileReport report)
     {
-        foreach (var found in report.References)
+        foreach (var found in report.References.Concat(report.Mentions))
         {
             Add(found);
         }
@@ -25,13 +26,19 @@ public sealed class CoverageBuilder
 
     public void Add(FoundReference found)
     {
+        if (found.IsMention)
+        {
+            mentions.Add(new NamedOnly(found.Reference, found.Reason, found.File, found.Line, found.Path));
+            return;
+        }
+
         var key = (Normalise(found.Reference) ?? found.Reference, found.Reason);
         if (!images.TryGetValue(key, out var image))
         {
             images[key] = image = (found, []);
         }
 
-        image.Places.Add(new CoveragePlace(found.File, found.Line, found.Kind.Word(), found.Path) { ImageId = found.ImageId });
+        image.Places.Add(new CoveragePlace(found.File, found.Line, found.Kind.Word(), found.Path) { ImageId = found.ImageId, Evidence = found.Evidence.Word() });
     }
 
     /// <param name="isCached">Asks the cache for a reference that is covered; null not to ask.</param>
@@ -43,7 +50,11 @@ public sealed class CoverageBuilder
                 .ThenBy(image => image.Key.Reason, StringComparer.Ordinal)
                 .Select(image => Describe(image.Value.First, image.Value.Places, isCached)),
         ];
-        return new CoverageReport(all, Summarise(all)) { NotRead = notRead.Count == 0 ? null : notRead };
+        return new CoverageReport(all, Summarise(all))
+        {
+            NotRead = notRead.Count == 0 ? null : notRead,
+            NamedOnly = mentions.Count == 0 ? null : mentions,
+        };
     }
 
     private static ImageCoverage Describe(FoundReference first, List<CoveragePlace> places, Func<string, bool?>? isCached)

@@ -32,6 +32,17 @@ public static class CoverageFormats
         }
 
         text.AppendLine(CultureInfo.InvariantCulture, $"| all | {report.Summary.Images} | {report.Summary.Covered} |");
+        if (report.NamedOnly is { } named)
+        {
+            text.AppendLine();
+            text.AppendLine("| named, not pulled | why | where |");
+            text.AppendLine("|---|---|---|");
+            foreach (var mention in named)
+            {
+                text.AppendLine(CultureInfo.InvariantCulture, $"| `{Cell(mention.Reference)}` | {Cell(mention.Reason)} | {Cell(mention.File)}:{mention.Line} |");
+            }
+        }
+
         if (report.NotRead is { } missing)
         {
             text.AppendLine();

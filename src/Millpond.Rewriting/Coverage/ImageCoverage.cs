@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json.Serialization;
+using Millpond.Rewriting.Places;
 
 namespace Millpond.Rewriting.Coverage;
 
@@ -39,6 +40,9 @@ public sealed record CoveragePlace(string File, int Line, string Kind, string Pa
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? ImageId { get; init; }
 
+    /// <summary>What tells that it is a reference: its place, its registry with a key that says image, or its registry alone.</summary>
+    public string Evidence { get; init; } = Places.Evidence.Place.Word();
+
     /// <summary>The file with the line; a cluster's resource has none.</summary>
     public override string ToString() => Line == 0 ? File : $"{File}:{Line}";
 }
@@ -49,7 +53,16 @@ public sealed record CoverageReport(ImmutableArray<ImageCoverage> Images, Covera
     /// <summary>What could not be read, so that nobody takes it for empty; null where everything was.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<NotRead>? NotRead { get; init; }
+
+    /// <summary>References that are named without being pulled; null where there are none. They count neither as covered nor as not.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<NamedOnly>? NamedOnly { get; init; }
 }
+
+/// <summary>A reference that nothing is pulled by.</summary>
+/// <param name="Reason">What it is there for, as a word: a policy, prose, what is built here.</param>
+/// <param name="Line">1-based.</param>
+public sealed record NamedOnly(string Reference, string Reason, string File, int Line, string Path);
 
 /// <summary>Something that the report should be about and is not.</summary>
 /// <param name="What">A kind of resource.</param>

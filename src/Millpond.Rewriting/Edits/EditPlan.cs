@@ -12,7 +12,11 @@ internal static class EditPlan
     public static List<PlaceOutcome> Make(IReadOnlyList<Place> places, ReferenceChanges changes)
     {
         var wishes = places.Select(place => Wish.Of(place, changes)).ToList();
-        DropConflicts(wishes);
+        if (wishes.Count > 1)
+        {
+            DropConflicts(wishes);
+        }
+
         return wishes.ConvertAll(wish => wish.ToOutcome());
     }
 

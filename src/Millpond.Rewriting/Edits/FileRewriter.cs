@@ -1,7 +1,10 @@
 using System.Text;
+using Millpond.Rewriting.Charts;
 using Millpond.Rewriting.Finders;
 using Millpond.Rewriting.Formats;
 using Millpond.Rewriting.Places;
+using Millpond.Rewriting.Scanning;
+using Millpond.Rewriting.Text;
 
 namespace Millpond.Rewriting.Edits;
 
@@ -12,19 +15,26 @@ public sealed class FileRewriter
     private readonly ReferenceChanges changes;
     private readonly int longLength;
 
-    public FileRewriter(PlaceTables tables, ReferenceChanges changes)
-        : this(tables, changes, DocumentReader.LongLength)
+    /// <param name="tables">The places.</param>
+    /// <param name="changes">What becomes of references.</param>
+    /// <param name="everywhere">Whether a reference that names its registry is changed wherever it stands.</param>
+    /// <param name="charts">The chart that a file of values is for, by the file's path; it says which registries are meant that values leave open.</param>
+    public FileRewriter(PlaceTables tables, ReferenceChanges changes, bool everywhere = false, Func<string, Chart?>? charts = null)
+        : this(tables, changes, DocumentReader.LongLength, everywhere, charts)
     {
     }
 
     /// <param name="tables">The places.</param>
     /// <param name="changes">What becomes of references.</param>
     /// <param name="longLength">Lists from this length on are read item by item.</param>
-    internal FileRewriter(PlaceTables tables, ReferenceChanges changes, int longLength)
+    /// <param name="everywhere">As above.</param>
+    /// <param name="charts">As above.</param>
+    /// <param name="skips">Whether what can name no image is passed over unread.</param>
+    internal FileRewriter(PlaceTables tables, ReferenceChanges changes, int longLength, bool everywhere = false, Func<string, Chart?>? charts = null, bool skips = true)
     {
         this.changes = changes;
         this.longLength = longLength;
-        finder = new(tables, changes.MeaningOf);
+        finder = new(tables, new RegistryFacts(tables, changes.Knows, changes.MeaningOf), everywhere, charts, skips);
     }
 
     /// <summary>Copies a file from one stream to another with its references changed.</summary>
@@ -35,8 +45,9 @@ public sealed class FileRewriter
     public FileReport Rewrite(string path, Stream input, Stream? output)
     {
         var references = new List<FoundReference>();
-        var faults = Rewrite(path, input, output, references.Add);
-        return new FileReport(path, references, faults);
+        var mentions = new List<FoundReference>();
+        var faults = Rewrite(path, input, output, found => (found.IsMention ? mentions : references).Add(found));
+        return new FileReport(path, references, faults) { Mentions = mentions };
     }
 
     /// <summary>As above for files of any length: each reference is told as it is found, and none is kept.</summary>
@@ -46,6 +57,11 @@ public sealed class FileRewriter
         var faults = new List<FileFault>();
         using var start = new PeekedStream(input);
         var format = FileFormats.Of(path, start.Peek());
+        if (start.HasAll && output is null && finder.IsWithout(start.Peek(), format))
+        {
+            return faults;
+        }
+
         foreach (var document in Documents(start, format))
         {
             var outcomes = EditPlan.Make(finder.Find(document, format, path, out var fault), changes);
@@ -88,6 +104,10 @@ public sealed class FileRewriter
                 Why = outcome.Why,
                 IsChanged = outcome.IsChanged,
                 MatchedName = outcome.Place.MatchedName,
+                Texts = [.. Texts(outcome.Place).Select(text => new TextSpan(document.Offset + text.Offset, text.Length))],
+                Added = outcome.Place.Insertion is { } added ? new AddedKey(document.Offset + added.Offset, added.Before, added.After) : null,
+                Evidence = outcome.Place.Evidence,
+                IsMention = outcome.Obstacle is { } obstacle && obstacle.IsMention(),
                 Edits = [.. outcome.Edits.Select(edit => new TextEdit(
                     document.Offset + edit.Offset,
                     lines.LineOf(edit.Offset),
@@ -96,4 +116,6 @@ public sealed class FileRewriter
             };
         }
     }
+
+    private static IEnumerable<Edit> Texts(Place place) => new[] { place.Registry, place.Text }.OfType<EditableText>().Select(text => text.Span);
 }

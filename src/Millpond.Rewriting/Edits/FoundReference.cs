@@ -29,8 +29,20 @@ public sealed record FoundReference(string File, int Line, PlaceKind Kind, strin
 
     public required bool IsChanged { get; init; }
 
+    /// <summary>What tells that it is a reference.</summary>
+    public Evidence Evidence { get; init; }
+
+    /// <summary>Whether it is only named there (a policy, prose, what is built here), so that nothing is pulled by it.</summary>
+    public bool IsMention { get; init; }
+
     /// <summary>What a kustomization's entry is matched by: the name that its bases must still say.</summary>
     public string? MatchedName { get; init; }
+
+    /// <summary>The stretches of the file that it stands in, whether they change or not: one text, or registry and repository.</summary>
+    public ImmutableArray<TextSpan> Texts { get; init; } = [];
+
+    /// <summary>Where a key would be added instead; null for a reference that stands somewhere.</summary>
+    public AddedKey? Added { get; init; }
 
     /// <summary>The texts that change. A key that several references share is named by each of them.</summary>
     public required ImmutableArray<TextEdit> Edits { get; init; }
@@ -41,12 +53,26 @@ public sealed record FoundReference(string File, int Line, PlaceKind Kind, strin
 /// <param name="Line">1-based.</param>
 public sealed record TextEdit(long Offset, int Line, string Original, string Replacement);
 
+/// <summary>A stretch of a file.</summary>
+/// <param name="Offset">In bytes from the file's start.</param>
+/// <param name="Length">In bytes.</param>
+public readonly record struct TextSpan(long Offset, int Length);
+
+/// <summary>A key that rewriting adds for a reference.</summary>
+/// <param name="Offset">In bytes from the file's start.</param>
+/// <param name="Before">What comes before the reference.</param>
+/// <param name="After">What comes after it.</param>
+public sealed record AddedKey(long Offset, string Before, string After);
+
 /// <summary>Something in a file that could not be read; what it belongs to came out unchanged.</summary>
 public sealed record FileFault(string File, int Line, string What);
 
 /// <summary>What was found in a file.</summary>
 public sealed record FileReport(string File, IReadOnlyList<FoundReference> References, IReadOnlyList<FileFault> Faults)
 {
+    /// <summary>References that are only named: in policies, in prose, as what is built here.</summary>
+    public IReadOnlyList<FoundReference> Mentions { get; init; } = [];
+
     public bool IsChanged => References.Any(reference => reference.IsChanged);
 
     /// <summary>Every edit once, in the file's order.</summary>

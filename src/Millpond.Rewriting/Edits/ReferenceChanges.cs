@@ -34,6 +34,12 @@ public sealed class ReferenceChanges
     internal ReferenceChange Of(Place place)
     {
         var change = Of(place.Name);
+        if (Restores && place.Evidence != Evidence.Place && change.Replacement is { } familiar && ImageReference.TryParse(familiar, out var reference))
+        {
+            // Only its registry tells it there: without one nothing would find it again.
+            change = change with { Replacement = reference.Normalised };
+        }
+
         return place.Registry is null && change.Replacement is not null && originals.TryGetValue((place.Path, place.Name), out var original)
             ? change with { Replacement = original }
             : change;
@@ -57,6 +63,12 @@ public sealed class ReferenceChanges
         var registry = names.IsRoot ? target.ToString() : $"{target}/{names.Prefix}";
         return new ReferenceChange(result, result.Reference, registry, result.Reference[(registry.Length + 1)..]);
     }
+
+    /// <summary>Whether a rule is for this host, or it is the cache itself or a former one.</summary>
+    public bool Knows(string host) => rules.Knows(host);
+
+    /// <summary>Whether a record says what stood at this place: then it is known, wherever it is.</summary>
+    internal bool Remembers(Place place) => originals.ContainsKey((place.Path, place.Name));
 
     /// <summary>Which upstream a registry's text means, whether or not it has been rewritten already.</summary>
     public string MeaningOf(string registry)

@@ -9,13 +9,18 @@ internal sealed class Wish
     private readonly Place place;
     private readonly ReferenceChange change;
     private Obstacle? obstacle;
+    private string? inserted;
 
-    private Wish(Place place, ReferenceChange change)
+    private Wish(Place place, ReferenceChange change, Obstacle? obstacle)
     {
         this.place = place;
         this.change = change;
-        obstacle = place.Obstacle;
+        this.obstacle = obstacle;
     }
+
+    // What a record has changed here it can change back, also where nothing is changed unasked.
+    private static Obstacle? ObstacleOf(Place place, ReferenceChanges changes) =>
+        place.Obstacle is { } obstacle && obstacle.YieldsToEverywhere() && changes.Remembers(place) ? null : place.Obstacle;
 
     /// <summary>The texts the place depends on, with what they should say; null for as they are.</summary>
     public List<(int Offset, EditableText Text, string? Replacement)> Texts { get; private set; } = [];
@@ -24,7 +29,7 @@ internal sealed class Wish
 
     public static Wish Of(Place place, ReferenceChanges changes)
     {
-        var wish = new Wish(place, changes.Of(place));
+        var wish = new Wish(place, changes.Of(place), ObstacleOf(place, changes));
         wish.Compose();
         return wish;
     }
@@ -39,8 +44,13 @@ internal sealed class Wish
     public PlaceOutcome ToOutcome()
     {
         var edits = new List<Edit>();
-        if (place.Insertion is { } insertion && obstacle is null && change.Replacement is { } name)
+        if (place.Insertion is { } insertion && obstacle is null && (insertion.IsRegistry ? inserted : change.Replacement) is { } name)
         {
+            if (insertion.IsRegistry && !PlainScalars.CanSay(name))
+            {
+                return new PlaceOutcome(place, change, Obstacle.Unwritable, []);
+            }
+
             edits.Add(new Edit(insertion.Offset, 0, $"{insertion.Before}{name}{insertion.After}"));
         }
 
@@ -65,7 +75,7 @@ internal sealed class Wish
     private void Compose()
     {
         var wanted = obstacle is null && change.Replacement is not null;
-        if (place.Registry is null)
+        if (place.Registry is null && place.Insertion is not { IsRegistry: true })
         {
             Want(place.Text, wanted ? change.Replacement : null);
             return;
@@ -78,7 +88,8 @@ internal sealed class Wish
             return;
         }
 
-        Want(place.Registry, registry == place.Registry.Text ? null : registry);
+        inserted = registry;
+        Want(place.Registry, registry == place.Registry?.Text ? null : registry);
         Want(place.Text, repository == place.Repository ? null : repository);
     }
 
@@ -88,7 +99,7 @@ internal sealed class Wish
         registry = change.Registry!;
         repository = change.Repository!;
         var end = "/" + place.Repository;
-        if (place.Registry!.Text.Contains('/', StringComparison.Ordinal)
+        if (place.Name.AsSpan(0, place.Name.Length - end.Length).Contains('/')
             && Spelt(change).EndsWith(end, StringComparison.Ordinal))
         {
             registry = Spelt(change)[..^end.Length];

@@ -1,10 +1,9 @@
-using Millpond.Images;
 using Millpond.Rewriting.Nodes;
 using Millpond.Rewriting.Places;
 
 namespace Millpond.Rewriting.Finders;
 
-/// <summary>Arguments and environment variables that name images, by the tables; what only looks like one is reported.</summary>
+/// <summary>Arguments and environment variables that name images, by the tables. Those that name their registry need no row.</summary>
 internal sealed class ArgumentFinder(DocumentFinders finders)
 {
     public void FindArguments(SequenceNode arguments, Trail trail)
@@ -27,9 +26,9 @@ internal sealed class ArgumentFinder(DocumentFinders finders)
                     finders.Collector.Add(PlaceKind.Argument, trail.At(i + 1), next);
                 }
             }
-            else if (known || IsSuspect(flag, text[(equals + 1)..]))
+            else if (known)
             {
-                finders.Collector.Add(PlaceKind.Argument, trail.At(i), argument, equals + 1, known ? null : Obstacle.UnknownPlace);
+                finders.Collector.Add(PlaceKind.Argument, trail.At(i), argument, equals + 1);
             }
         }
     }
@@ -40,20 +39,11 @@ internal sealed class ArgumentFinder(DocumentFinders finders)
         {
             if (variables.Items[i].Resolve() is MappingNode variable
                 && variable.Text("name") is { } name
-                && variable.Find("value") is ScalarNode value)
+                && variable.Find("value") is ScalarNode value
+                && finders.Tables.IsEnvironment(name))
             {
-                var known = finders.Tables.IsEnvironment(name);
-                if (known || IsSuspect(name, value.Value))
-                {
-                    finders.Collector.Add(PlaceKind.Environment, trail.At(i).At("value"), value, obstacle: known ? null : Obstacle.UnknownPlace);
-                }
+                finders.Collector.Add(PlaceKind.Environment, trail.At(i).At("value"), value);
             }
         }
     }
-
-    // Only what names its registry is reported: "--image=true" and the like are everywhere.
-    private static bool IsSuspect(string name, ReadOnlySpan<char> value) =>
-        name.Contains("image", StringComparison.OrdinalIgnoreCase)
-        && ImageReference.TryParse(value.ToString(), out var reference)
-        && reference.WrittenHost.Contains('.');
 }

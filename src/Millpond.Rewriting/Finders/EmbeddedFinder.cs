@@ -53,6 +53,9 @@ internal sealed class EmbeddedFinder(DocumentFinders finders)
                 case (PlaceForm.ImagesText, SequenceNode images):
                     FindImages(images, trail);
                     break;
+                case (PlaceForm.FieldsText, var root):
+                    FindFields(root, trail);
+                    break;
             }
         }
     }
@@ -100,6 +103,35 @@ internal sealed class EmbeddedFinder(DocumentFinders finders)
             {
                 finders.Collector.Add(PlaceKind.Annotation, trail.At(i).At("image"), image);
             }
+        }
+    }
+
+    // {"storageInitializer": {"image": "kserve/storage-initializer:latest"}}: the key alone says it, at any depth.
+    private void FindFields(Node? node, Trail trail)
+    {
+        switch (node)
+        {
+            case MappingNode mapping:
+                foreach (var (key, value) in mapping.Entries)
+                {
+                    if (key.Value == "image" && value is ScalarNode { IsNull: false, IsEmpty: false } image)
+                    {
+                        finders.Collector.Add(PlaceKind.ConfigMap, trail.At(key.Value), image);
+                    }
+                    else
+                    {
+                        FindFields(value, trail.At(key.Value));
+                    }
+                }
+
+                break;
+            case SequenceNode sequence:
+                for (var i = 0; i < sequence.Items.Count; i++)
+                {
+                    FindFields(sequence.Items[i], trail.At(i));
+                }
+
+                break;
         }
     }
 

@@ -13,9 +13,7 @@ internal sealed class HclFinder(DocumentFinders finders)
 {
     private static readonly string[] ContainerBlocks = ["container", "containers", "init_container", "init_containers", "ephemeral_container"];
 
-    public void Find(Layer layer) => Find(HclNodes.Read(layer));
-
-    /// <summary>Terraform's JSON has the same shape.</summary>
+    /// <summary>Terraform's language, or its JSON, which has the same shape.</summary>
     public void Find(MappingNode root) => Walk(root, Trail.Root);
 
     private void Walk(Node node, Trail trail)
@@ -36,6 +34,7 @@ internal sealed class HclFinder(DocumentFinders finders)
 
                 break;
             case ScalarNode text:
+                finders.AddUrl(PlaceKind.Terraform, trail, text);
                 finders.Embedded.FindManifests(text, trail);
                 break;
         }
@@ -110,6 +109,12 @@ internal sealed class HclFinder(DocumentFinders finders)
         if (text.Style is not (TextStyle.HclQuoted or TextStyle.DoubleQuoted))
         {
             return false;
+        }
+
+        // task "web" { config { image = … } }: Nomad.
+        if (key == "image" && block.Key == "config" && block.Has("task"))
+        {
+            return true;
         }
 
         // container { image = … }, resource "docker_image" "x" { name = … }

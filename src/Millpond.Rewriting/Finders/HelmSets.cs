@@ -21,6 +21,36 @@ internal static class HelmSets
         return values;
     }
 
+    /// <summary>A list of <c>{name, value}</c> (Argo CD's parameters, helmfile's set).</summary>
+    public static MappingNode? OfList(SequenceNode list)
+    {
+        MappingNode? values = null;
+        foreach (var item in list.Items)
+        {
+            if (item.Resolve() is MappingNode set && set.Text("name") is { Length: > 0 } name && set.Find("value") is ScalarNode value)
+            {
+                Put(values ??= new MappingNode(), name, value);
+            }
+        }
+
+        return values;
+    }
+
+    /// <summary>A mapping from paths to values (Helmsman's set).</summary>
+    public static MappingNode? OfMap(MappingNode map)
+    {
+        MappingNode? values = null;
+        foreach (var (key, value) in map.Entries)
+        {
+            if (key.Value.Length > 0 && value.Resolve() is ScalarNode text)
+            {
+                Put(values ??= new MappingNode(), key.Value, text);
+            }
+        }
+
+        return values;
+    }
+
     private static IEnumerable<MappingNode> Sets(MappingNode block)
     {
         foreach (var (key, value) in block.Entries)

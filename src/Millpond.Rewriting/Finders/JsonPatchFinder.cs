@@ -20,16 +20,35 @@ internal sealed class JsonPatchFinder(DocumentFinders finders)
         if (node.Resolve() is MappingNode operation
             && operation.Text("op") is "add" or "replace" or "test"
             && operation.Text("path") is { } path
-            && operation.Find("value") is ScalarNode value
-            && IsImage(path))
+            && operation.Find("value") is { } given)
         {
-            finders.Collector.Add(PlaceKind.JsonPatch, trail.At("value"), value);
+            FindValue(path.Split('/'), given, trail.At("value"));
         }
     }
 
-    private static bool IsImage(string path)
+    private void FindValue(string[] steps, Node given, Trail trail)
     {
-        var steps = path.Split('/');
+        switch (given)
+        {
+            case ScalarNode value when IsImage(steps):
+                finders.Collector.Add(PlaceKind.JsonPatch, trail, value);
+                break;
+            case MappingNode container when steps is [.., "containers" or "initContainers" or "ephemeralContainers", _]
+                && container.Find("image") is ScalarNode image:
+                finders.Collector.Add(PlaceKind.JsonPatch, trail.At("image"), image);
+                break;
+            case SequenceNode list when steps is [.., "containers" or "initContainers" or "ephemeralContainers"]:
+                for (var i = 0; i < list.Items.Count; i++)
+                {
+                    FindValue([.. steps, "-"], list.Items[i], trail.At(i));
+                }
+
+                break;
+        }
+    }
+
+    private static bool IsImage(string[] steps)
+    {
         return steps is [.., "containers" or "initContainers" or "ephemeralContainers", _, "image"]
             or [.., "volumes", _, "image", "reference"];
     }

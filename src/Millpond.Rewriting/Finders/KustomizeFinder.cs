@@ -24,6 +24,11 @@ internal sealed class KustomizeFinder(DocumentFinders finders)
             }
         }
 
+        foreach (var key in (ReadOnlySpan<string>)["patches", "patchesJson6902"])
+        {
+            FindPatches(kustomization.Find(key) as SequenceNode, trail.At(key));
+        }
+
         if (kustomization.Find("helmCharts") is SequenceNode charts)
         {
             for (var i = 0; i < charts.Items.Count; i++)
@@ -36,8 +41,35 @@ internal sealed class KustomizeFinder(DocumentFinders finders)
         }
     }
 
+    // Operations as a text; a patch that is a resource is found as one.
+    private void FindPatches(SequenceNode? patches, Trail trail)
+    {
+        for (var i = 0; i < patches?.Items.Count; i++)
+        {
+            if ((patches.Items[i].Resolve() as MappingNode)?.Find("patch") is ScalarNode patch)
+            {
+                FindPatch(patch, trail.At(i).At("patch"));
+            }
+        }
+    }
+
+    /// <summary>A text that holds operations (RFC 6902), if it does.</summary>
+    public void FindPatch(ScalarNode patch, Trail trail)
+    {
+        if (patch.Value.Contains("path", StringComparison.Ordinal) && EmbeddedFinder.Read(patch) is [SequenceNode operations])
+        {
+            finders.JsonPatch.Find(operations, trail);
+        }
+    }
+
     public void FindImage(MappingNode image, Trail trail)
     {
+        // It has to say what the bases say.
+        if (image.Find("name") is ScalarNode matched)
+        {
+            finders.Collector.Settle(matched);
+        }
+
         var suffix = ReferenceSuffix.Of(image.Find("newTag") as ScalarNode, image.Find("digest") as ScalarNode);
         if (image.Find("newName") is ScalarNode { IsNull: false } newName)
         {
@@ -60,39 +92,9 @@ internal sealed class KustomizeFinder(DocumentFinders finders)
             Reference = name.Value + suffix,
             Name = name.Value,
             MatchedName = name.Value,
-            Insertion = Insert(image, name),
+            Insertion = KeyInsertion.Behind("name", image, name, "newName"),
             Obstacle = Placeholders.IsIn(name.Value) ? Obstacle.Placeholder : null,
             Offset = name.Layer.DocumentOffset(name.Start),
         });
-    }
-
-    // Behind the name in braces, on a line of its own elsewhere; not within a string, whose escapes a new line would need.
-    private static Insertion? Insert(MappingNode image, ScalarNode name)
-    {
-        var key = image.Entries.FirstOrDefault(entry => entry.Key.Value == "name").Key;
-        var bytes = name.Layer.Bytes.Span;
-        if (key is null || name.Layer.Depth > 0)
-        {
-            return null;
-        }
-
-        if (image.IsFlow)
-        {
-            return bytes[key.Start] == '"'
-                ? new Insertion(name.End, ", \"newName\": \"", "\"")
-                : new Insertion(name.End, ", newName: ", "");
-        }
-
-        var lineStart = bytes[..key.Start].LastIndexOf((byte)'\n') + 1;
-        var indentation = new string(' ', key.Start - lineStart);
-        var lineLength = bytes[name.End..].IndexOf((byte)'\n');
-        if (lineLength < 0)
-        {
-            return new Insertion(bytes.Length, $"\n{indentation}newName: ", "");
-        }
-
-        var lineEnd = name.End + lineLength + 1;
-        var lineBreak = bytes[lineEnd - 2] == '\r' ? "\r\n" : "\n";
-        return new Insertion(lineEnd, $"{indentation}newName: ", lineBreak);
     }
 }

@@ -129,6 +129,31 @@ internal sealed class ResourceFinder(DocumentFinders finders)
                     containers.Find(sequence, at, podMetadata);
                     Walk(value, at, podMetadata);
                     break;
+                case "containerDisk" when value.Resolve() is MappingNode disk && disk.Find("image") is ScalarNode image:
+                    finders.Collector.Add(PlaceKind.Field, at.At("image"), image);
+                    break;
+                // One container as a mapping, or a list of them by another name.
+                case var name when IsContainerKey(name) && value.Resolve() is MappingNode container && container.Find("image") is ScalarNode image
+                    && container.Find("name") is ScalarNode or null:
+                    finders.Collector.Add(PlaceKind.Container, at.At("image"), image);
+                    Walk(value, at, podMetadata);
+                    break;
+                case var name when sequence is not null && IsContainerListKey(name):
+                    containers.Find(sequence, at, podMetadata);
+                    Walk(value, at, podMetadata);
+                    break;
+                case var name when Tables.Modules.Contains(name) && value.Resolve() is MappingNode module && module.Find("image") is ScalarNode image:
+                    finders.Collector.Add(PlaceKind.Field, at.At("image"), image);
+                    Walk(value, at, podMetadata);
+                    break;
+                case var name when Tables.ImageModules.Contains(name) && value.Resolve() is MappingNode module && module.Find("name") is ScalarNode { IsNull: false } image:
+                    FindImageModule(module, image, at);
+                    break;
+                // Of Flux and Argo CD, as in a kustomization.
+                case "patch" when value.Resolve() is ScalarNode patch:
+                    finders.Kustomize.FindPatch(patch, at);
+                    Walk(value, at, podMetadata);
+                    break;
                 case "volumes" when sequence is not null:
                     containers.FindVolumes(sequence, at);
                     Walk(value, at, podMetadata);
@@ -146,6 +171,19 @@ internal sealed class ResourceFinder(DocumentFinders finders)
             }
         }
     }
+
+    // {name: redis, tag: 7, source: pull}; what is built, loaded or pushed has that name from here.
+    private void FindImageModule(MappingNode module, ScalarNode image, Trail trail)
+    {
+        var isMade = module.Find("build") is not null || module.Find("path") is not null || module.Find("push") is ScalarNode { Value: "true" or "yes" or "True" }
+            || module.Text("source") is "build" or "local" or "load";
+        finders.Collector.Add(PlaceKind.Field, trail.At("name"), image, ReferenceSuffix.Of(module.Find("tag") as ScalarNode, null), isMade ? Obstacle.BuiltHere : null);
+    }
+
+    private static bool IsContainerKey(string key) => key is "container" or "initContainer" or "sidecar" or "mainContainer" or "sidecarContainer";
+
+    private static bool IsContainerListKey(string key) =>
+        key is "sidecars" or "init_containers" or "extraContainers" or "extraInitContainers" or "additionalContainers" or "sidecarContainers" or "sideCars";
 
     private void FindAnnotations(MappingNode? metadata, Trail trail)
     {

@@ -15,11 +15,6 @@ internal sealed class TemplateLines(DocumentFinders finders)
     public void Find(Layer layer)
     {
         var text = layer.Bytes.Span;
-        if (IsIgnored(text))
-        {
-            return;
-        }
-
         for (var start = 0; start < text.Length;)
         {
             var length = text[start..].IndexOf((byte)'\n');
@@ -59,7 +54,7 @@ internal sealed class TemplateLines(DocumentFinders finders)
     private static bool IsLiteral(string text) => text.AsSpan().ContainsAny('/', ':', '@') && ImageReference.TryParse(text, out _);
 
     // Policies name images in the same lines. Their group is told by a line of its own.
-    private bool IsIgnored(ReadOnlySpan<byte> text)
+    public static bool IsIgnored(ReadOnlySpan<byte> text, PlaceTables tables)
     {
         foreach (var range in text.Split((byte)'\n'))
         {
@@ -67,7 +62,7 @@ internal sealed class TemplateLines(DocumentFinders finders)
             if (line.StartsWith("apiVersion:", StringComparison.Ordinal) && line.Contains('/', StringComparison.Ordinal))
             {
                 var group = line["apiVersion:".Length..].Trim(' ', '"', '\'').Split('/')[0];
-                if (finders.Tables.Ignored.Any(pattern => pattern.Group == group))
+                if (tables.Ignored.Any(row => row.Kind.Group == group))
                 {
                     return true;
                 }

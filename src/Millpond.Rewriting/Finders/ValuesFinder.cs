@@ -1,7 +1,8 @@
-using System.Collections.Immutable;
 using Millpond.Images;
+using Millpond.Rewriting.Charts;
 using Millpond.Rewriting.Nodes;
 using Millpond.Rewriting.Places;
+using Millpond.Rewriting.Scanning;
 
 namespace Millpond.Rewriting.Finders;
 
@@ -9,7 +10,7 @@ namespace Millpond.Rewriting.Finders;
 /// Helm values. Charts put references together from keys in a handful of ways; each mapping is tried as one of them. The key that is
 /// edited is the one that the chart's template takes: a registry of its own, a shared one, or the repository itself.
 /// </summary>
-internal sealed class ValuesFinder(DocumentFinders finders, RegistryMeaning meaning)
+internal sealed class ValuesFinder(DocumentFinders finders)
 {
     private const int MaxDepth = 200;
 
@@ -17,9 +18,12 @@ internal sealed class ValuesFinder(DocumentFinders finders, RegistryMeaning mean
 
     private ValuesKeys Keys => finders.Tables.Values;
 
-    public void Find(MappingNode values, Trail trail)
+    /// <param name="values">The values.</param>
+    /// <param name="trail">Where they are.</param>
+    /// <param name="chart">The chart that they are for, where it is at hand.</param>
+    public void Find(MappingNode values, Trail trail, Chart? chart = null)
     {
-        var images = new ValuesImages(finders, meaning, SharedRegistries.Of(values));
+        var images = new ValuesImages(finders, SharedRegistries.Of(values, finders.Facts), chart is null ? null : new ChartValues(chart, values, Keys));
         Walk(values, trail, images);
     }
 
@@ -64,7 +68,10 @@ internal sealed class ValuesFinder(DocumentFinders finders, RegistryMeaning mean
 
     private void WalkMapping(MappingNode mapping, Trail trail, ValuesImages images)
     {
-        var used = images.Find(mapping, trail);
+        // Values of a part with registries of their own for all of it (Istio has all of its own under _internal_defaults_do_not_set).
+        images = trail.Depth > 0 && mapping.Find(ValuesLookup.Global) is MappingNode ? images.Within(mapping) : images;
+        var used = new List<ScalarNode>(images.Find(mapping, trail));
+        images.FindPrefixed(mapping, trail, used);
         foreach (var (key, value) in mapping.Entries)
         {
             if (Keys.Skip.Contains(key.Value))
@@ -78,6 +85,12 @@ internal sealed class ValuesFinder(DocumentFinders finders, RegistryMeaning mean
                 if (!used.Contains(text) && IsReference(key.Value, trail, text))
                 {
                     finders.Collector.Add(PlaceKind.Values, at, text);
+                    continue;
+                }
+
+                if (Keys.IsPrefix(key.Value) && finders.Facts.KindOf(text.Value.Split('/')[0]) == HostKind.Registry)
+                {
+                    finders.Collector.AddPrefix(PlaceKind.Values, at, text);
                     continue;
                 }
             }
@@ -112,8 +125,16 @@ internal sealed class ValuesFinder(DocumentFinders finders, RegistryMeaning mean
 
     // A key that only ends like one for an image may hold a name or a switch; a path, tag or host tells a reference.
     private bool IsReference(string key, Trail parent, ScalarNode text) =>
-        (Keys.Endings.Any(ending => key.EndsWith(ending, StringComparison.Ordinal)) && LooksLikeReference(text.Value))
+        (LooksLikeReference(text.Value)
+            && (NamesItsRegistry(text.Value) ? ImageKeys.Says(key) : SaysBareImage(key, text.Value) && !Keys.IsLookalike(key, text.Value)))
         || (parent.Key is { } collection && Keys.Collections.Contains(collection) && NamesItsRegistry(text.Value));
+
+    // Without a registry the key must say it with its last word ("sidecarImage"); others ("imageK8S", "WORKER_IMAGE") need a tag too, or a folder
+    // of pictures would do.
+    private bool SaysBareImage(string key, string text) =>
+        Keys.Endings.Any(ending => key.EndsWith(ending, StringComparison.Ordinal))
+        || (text.Contains(':', StringComparison.Ordinal)
+            && (key.StartsWith("image", StringComparison.Ordinal) || key.EndsWith("image", StringComparison.OrdinalIgnoreCase)) && ImageKeys.Says(key));
 
     private static bool LooksLikeReference(string text) =>
         text.AsSpan().ContainsAny(":/") && ImageReference.TryParse(text, out _);

@@ -9,7 +9,8 @@ internal sealed class DocumentWindow(Stream stream)
     /// </summary>
     public const int MaxLength = 64 << 20;
 
-    private byte[] buffer = new byte[64 * 1024];
+    // Most files are short, and there may be thousands.
+    private byte[] buffer = GC.AllocateUninitializedArray<byte>(16 * 1024);
     private int start;
     private int end;
     private bool ended;

@@ -9,6 +9,9 @@ public enum FileFormat
     Json,
     Hcl,
     Dockerfile,
+
+    /// <summary>TOML, Bicep, Starlark, units of Podman, lines of variables: looked through for references that name their registry.</summary>
+    Lines,
 }
 
 /// <summary>Tells a file's format from its name, and from its first bytes where the name says nothing.</summary>
@@ -23,10 +26,12 @@ public static class FileFormats
         return Path.GetExtension(name).ToLowerInvariant() switch
         {
             ".yaml" or ".yml" or ".tpl" or ".gotmpl" => FileFormat.Yaml,
-            ".json" => FileFormat.Json,
-            ".tf" or ".tfvars" or ".hcl" => FileFormat.Hcl,
+            ".json" or ".json5" or ".jsonc" => FileFormat.Json,
+            ".tf" or ".tfvars" or ".hcl" or ".nomad" => FileFormat.Hcl,
+            ".toml" or ".bicep" or ".bicepparam" or ".env" or ".container" => FileFormat.Lines,
             ".dockerfile" or ".containerfile" => FileFormat.Dockerfile,
             _ when IsDockerfile(name) => FileFormat.Dockerfile,
+            _ when name is "Tiltfile" => FileFormat.Lines,
             _ => null,
         };
     }

@@ -3,9 +3,11 @@ namespace Millpond.Rewriting.Formats;
 /// <summary>A stream whose beginning can be looked at before it is read.</summary>
 internal sealed class PeekedStream(Stream inner) : ForwardStream
 {
-    private const int PeekLength = 4096;
+    /// <summary>As long as most files.</summary>
+    private const int PeekLength = 16 * 1024;
 
     private byte[]? head;
+    private int length;
     private int at;
 
     /// <summary>The first bytes, which are still to be read.</summary>
@@ -13,24 +15,26 @@ internal sealed class PeekedStream(Stream inner) : ForwardStream
     {
         if (head is null)
         {
-            var bytes = new byte[PeekLength];
-            var length = inner.ReadAtLeast(bytes, PeekLength, throwOnEndOfStream: false);
-            head = bytes[..length];
+            head = GC.AllocateUninitializedArray<byte>(PeekLength);
+            length = inner.ReadAtLeast(head, PeekLength, throwOnEndOfStream: false);
         }
 
-        return head;
+        return head.AsSpan(0, length);
     }
+
+    /// <summary>Whether the first bytes are all there are.</summary>
+    public bool HasAll => Peek().Length < PeekLength;
 
     public override int Read(Span<byte> buffer)
     {
-        if (head is null || at == head.Length)
+        if (at == length)
         {
             return inner.Read(buffer);
         }
 
-        var length = Math.Min(buffer.Length, head.Length - at);
-        head.AsSpan(at, length).CopyTo(buffer);
-        at += length;
-        return length;
+        var read = Math.Min(buffer.Length, length - at);
+        head.AsSpan(at, read).CopyTo(buffer);
+        at += read;
+        return read;
     }
 }

@@ -86,6 +86,9 @@ internal sealed class ScalarNode(Layer layer, int start, int end, TextStyle styl
 
     public bool IsEmpty => Value.Length == 0;
 
+    /// <summary>Whether it has a tag of the document's own, which says what is made of the text: <c>!Ref</c>, <c>!Sub</c>, <c>!vault</c>.</summary>
+    public bool HasOwnTag { get; init; }
+
     /// <summary>Whether it says nothing: empty, or null as YAML writes it.</summary>
     public bool IsNull => Style == TextStyle.Plain && Value is "" or "null" or "~" or "Null" or "NULL";
 

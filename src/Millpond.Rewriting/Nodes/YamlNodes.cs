@@ -37,6 +37,19 @@ internal sealed class YamlNodes
     public static bool TryRead(Layer layer, ReadOnlyMemory<byte> bytes, List<Node> documents, out DocumentFault? fault, bool isPart = false)
     {
         fault = null;
+        if (bytes.Equals(layer.Bytes) && PlainYaml.TryRead(layer) is { } plain)
+        {
+            documents.Add(plain);
+            return true;
+        }
+
+        return TryParse(layer, bytes, documents, out fault, isPart);
+    }
+
+    /// <summary>As above, whatever the document looks like.</summary>
+    internal static bool TryParse(Layer layer, ReadOnlyMemory<byte> bytes, List<Node> documents, out DocumentFault? fault, bool isPart = false)
+    {
+        fault = null;
         try
         {
             new YamlNodes(layer, bytes, isPart).Read(documents);
@@ -152,7 +165,10 @@ internal sealed class YamlNodes
             ScalarStyle.Folded => TextStyle.Folded,
             _ => TextStyle.Plain,
         };
-        return new ScalarNode(layer, start, end, style, isPainted ? Original(start, end, style) ?? scalar.Value : scalar.Value);
+        return new ScalarNode(layer, start, end, style, isPainted ? Original(start, end, style) ?? scalar.Value : scalar.Value)
+        {
+            HasOwnTag = !scalar.Tag.IsEmpty && !scalar.Tag.IsNonSpecific && scalar.Tag.Value.StartsWith('!'),
+        };
     }
 
     // What stands under the paint is what the scalar says.

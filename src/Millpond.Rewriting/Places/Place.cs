@@ -34,15 +34,27 @@ internal sealed class Place
     /// <summary>Where a key has to be added instead of a text changed.</summary>
     public Insertion? Insertion { get; init; }
 
+    /// <summary>Whether it is the beginning of names that something else completes; what is decided on is one of them.</summary>
+    public bool IsPrefix { get; init; }
+
     /// <summary>The name by which a kustomization finds the images that this reference replaces.</summary>
     public string? MatchedName { get; init; }
+
+    /// <summary>What tells that it is a reference.</summary>
+    public Evidence Evidence { get; init; } = Evidence.Place;
 
     /// <summary>Where it begins in the document.</summary>
     public required int Offset { get; init; }
 }
 
-/// <summary>A line that is added behind another: <c>newName: …</c> under a kustomization's <c>name</c>.</summary>
+/// <summary>
+/// What is added where nothing stands yet: <c>newName: …</c> under a kustomization's <c>name</c>, the text of an empty <c>registry:</c>, or that key.
+/// </summary>
 /// <param name="Offset">In the document.</param>
 /// <param name="Before">What comes before the reference: line break, indentation, key.</param>
 /// <param name="After">What comes after it.</param>
-internal sealed record Insertion(int Offset, string Before, string After);
+internal sealed record Insertion(int Offset, string Before, string After)
+{
+    /// <summary>Whether only the registry is added, beside a repository.</summary>
+    public bool IsRegistry { get; init; }
+}

@@ -22,6 +22,12 @@ public enum PlaceKind
     CopyFrom,
     BuildArgument,
     BuildSyntax,
+
+    /// <summary>Under a key that says image, in any document.</summary>
+    ImageKey,
+
+    /// <summary>Anywhere else in a text.</summary>
+    Text,
 }
 
 public static class PlaceKinds
@@ -46,5 +52,7 @@ public static class PlaceKinds
         PlaceKind.CopyFrom => "copy-from",
         PlaceKind.BuildArgument => "build-argument",
         PlaceKind.BuildSyntax => "build-syntax",
+        PlaceKind.ImageKey => "image-key",
+        PlaceKind.Text => "text",
     };
 }

@@ -10,15 +10,30 @@ internal enum PlaceForm
     ValuesText,
     ManifestsText,
     ImagesText,
+    FieldsText,
     DockerfileText,
     KustomizeImage,
+    KustomizeText,
+    HelmParameters,
+    HelmSets,
+    DockerUrl,
+    Named,
+    Tagged,
+    Prefix,
+    CompletedPrefix,
+    ConcourseResources,
 }
 
-/// <summary>A path of the tables: keys, <c>*</c> for any key, <c>[]</c> for each item of a list.</summary>
+/// <summary>
+/// A path of the tables: keys, <c>*</c> for any key, <c>**</c> for any way down, <c>[]</c> for each item of a list, <c>[key=value]</c> for a
+/// mapping that says so, <c>[?key]</c> for one with that key, <c>[!key]</c> for one without it; of these the key may be a path.
+/// </summary>
 internal sealed class PlacePath
 {
     private const string Each = "[]";
     private const string Any = "*";
+    private const string AnyDepth = "**";
+    private const int MaxDepth = 64;
 
     private readonly string[] steps;
 
@@ -59,6 +74,57 @@ internal sealed class PlacePath
         return found;
     }
 
+    private static bool Holds(string condition, MappingNode mapping)
+    {
+        var equals = condition.IndexOf('=', StringComparison.Ordinal);
+        return condition[1] is '!' or '?' ? HasAt(mapping, condition[2..]) == (condition[1] == '?') : mapping.Text(condition[1..equals]) == condition[(equals + 1)..];
+    }
+
+    private static bool HasAt(MappingNode mapping, string path)
+    {
+        Node? node = mapping;
+        foreach (var key in path.Split('.'))
+        {
+            node = (node as MappingNode)?.Find(key);
+        }
+
+        return node is not (null or ScalarNode { IsNull: true });
+    }
+
+    private void WalkDown(Node node, int step, Trail trail, List<(Node, Trail)> found)
+    {
+        Walk(node, step + 1, trail, found);
+        if (trail.Depth > MaxDepth)
+        {
+            return;
+        }
+
+        switch (node)
+        {
+            case MappingNode mapping:
+                foreach (var (key, value) in mapping.Entries)
+                {
+                    // What an alias stands for is met at its anchor.
+                    if (value is MappingNode or SequenceNode)
+                    {
+                        WalkDown(value, step, trail.At(key.Value), found);
+                    }
+                }
+
+                break;
+            case SequenceNode sequence:
+                for (var i = 0; i < sequence.Items.Count; i++)
+                {
+                    if (sequence.Items[i] is MappingNode or SequenceNode)
+                    {
+                        WalkDown(sequence.Items[i], step, trail.At(i), found);
+                    }
+                }
+
+                break;
+        }
+    }
+
     private static PlaceForm ParseForm(string word) => word switch
     {
         "reference" => PlaceForm.Reference,
@@ -66,9 +132,19 @@ internal sealed class PlacePath
         "values-text" => PlaceForm.ValuesText,
         "manifests-text" => PlaceForm.ManifestsText,
         "images-text" => PlaceForm.ImagesText,
+        "image-fields-text" => PlaceForm.FieldsText,
         "dockerfile-text" => PlaceForm.DockerfileText,
         "kustomize-image" => PlaceForm.KustomizeImage,
-        _ => throw new FormatException($"'as {word}' is unknown; one of reference, values, values-text, manifests-text, images-text, dockerfile-text, kustomize-image is."),
+        "kustomize-text" => PlaceForm.KustomizeText,
+        "helm-parameters" => PlaceForm.HelmParameters,
+        "helm-sets" => PlaceForm.HelmSets,
+        "docker-url" => PlaceForm.DockerUrl,
+        "named" => PlaceForm.Named,
+        "tagged" => PlaceForm.Tagged,
+        "prefix" => PlaceForm.Prefix,
+        "completed-prefix" => PlaceForm.CompletedPrefix,
+        "concourse-resources" => PlaceForm.ConcourseResources,
+        _ => throw new FormatException($"'as {word}' is unknown; one of reference, values, values-text, manifests-text, images-text, image-fields-text, dockerfile-text, kustomize-image, kustomize-text, helm-parameters, helm-sets, docker-url, named, tagged, prefix, completed-prefix, concourse-resources is."),
     };
 
     private static int ParseStep(string text, int at, List<string> steps)
@@ -89,6 +165,9 @@ internal sealed class PlacePath
             case '[' when text.AsSpan(at).StartsWith(Each):
                 steps.Add(Each);
                 return at + Each.Length;
+            case '[' when text.IndexOf(']', at) is > 0 and var bracket && (text[at + 1] is '!' or '?' || text.AsSpan(at, bracket - at).Contains('=')):
+                steps.Add(text[at..bracket]);
+                return bracket + 1;
             case '[':
                 throw new FormatException($"'{text}' names one item of a list; [] stands for each.");
             default:
@@ -115,6 +194,16 @@ internal sealed class PlacePath
 
         switch (node)
         {
+            case MappingNode or SequenceNode when steps[step] == AnyDepth:
+                WalkDown(node, step, trail, found);
+                break;
+            case MappingNode mapping when steps[step] is ['[', .., not ']'] condition:
+                if (Holds(condition, mapping))
+                {
+                    Walk(mapping, step + 1, trail, found);
+                }
+
+                break;
             case SequenceNode sequence when steps[step] == Each:
                 for (var i = 0; i < sequence.Items.Count; i++)
                 {

@@ -24,19 +24,33 @@ public sealed class PlaceTables
 
     internal ImmutableArray<ResourceRow> Resources { get; private init; } = [];
 
-    internal ImmutableArray<KindPattern> Ignored { get; private init; } = [];
+    internal ImmutableArray<IgnoredRow> Ignored { get; private init; } = [];
 
     internal ImmutableArray<DocumentRow> Documents { get; private init; } = [];
 
-    internal ImmutableHashSet<string> Flags { get; private init; } = [];
+    internal HashSet<string> Flags { get; private init; } = [];
 
-    internal ImmutableHashSet<string> ArgumentKeys { get; private init; } = [];
+    /// <summary>Keys whose mapping has an image: modules of Ansible, and the like.</summary>
+    internal HashSet<string> Modules { get; private init; } = [];
+
+    /// <summary>Keys whose mapping is an image by its name: modules of Ansible that pull one.</summary>
+    internal HashSet<string> ImageModules { get; private init; } = [];
+
+    internal HashSet<string> ArgumentKeys { get; private init; } = [];
 
     internal ImmutableArray<string> Environment { get; private init; } = [];
 
     internal ImmutableArray<ConfigMapRow> ConfigMaps { get; private init; } = [];
 
-    internal ImmutableHashSet<string> Annotations { get; private init; } = [];
+    internal HashSet<string> Annotations { get; private init; } = [];
+
+    internal ImmutableArray<string> Registries { get; private init; } = [];
+
+    internal ImmutableArray<string> NoRegistries { get; private init; } = [];
+
+    internal ImmutableArray<string> Artifacts { get; private init; } = [];
+
+    internal Mentions Mentions { get; private init; } = new();
 
     internal ImmutableArray<PlaceholderRow> Placeholders { get; private init; } = [];
 
@@ -50,17 +64,26 @@ public sealed class PlaceTables
         var tables = new PlaceTables
         {
             Resources = Resources.AddRange(root.Rows("resources").Select(row => new ResourceRow(KindPattern.From(row), row.Paths("places")))),
-            Ignored = Ignored.AddRange(root.Rows("ignored").Select(KindPattern.From)),
+            Ignored = Ignored.AddRange(root.Rows("ignored").Select(row => new IgnoredRow(KindPattern.From(row), Mentions.ReasonOf(row)))),
             Documents = Documents.AddRange(root.Rows("documents").Select(row =>
-                new DocumentRow(row.Word("name"), row.Words("files"), row.Words("when"), row.Paths("places")))),
-            Flags = Flags.Union(root.Words("flags")),
-            ArgumentKeys = ArgumentKeys.Union(root.Words("argumentKeys")),
+                new DocumentRow(row.Word("name"), row.Words("files"), row.Words("when"), row.Paths("places"))
+                {
+                    Reason = row.WordOrNull("as") is { } word ? Obstacles.ParseImposed(word) : null,
+                })),
+            Flags = [.. Flags, .. root.Words("flags")],
+            Modules = [.. Modules, .. root.Words("modules")],
+            ImageModules = [.. ImageModules, .. root.Words("imageModules")],
+            ArgumentKeys = [.. ArgumentKeys, .. root.Words("argumentKeys")],
             Environment = Environment.AddRange(root.Words("environment")),
             ConfigMaps = ConfigMaps.AddRange(root.Rows("configMaps").Select(row =>
                 new ConfigMapRow(row.WordOrNull("name"), row.WordOrNull("label"), row.Paths("places")))),
-            Annotations = Annotations.Union(root.Words("annotations")),
+            Annotations = [.. Annotations, .. root.Words("annotations")],
             Placeholders = Placeholders.AddRange(root.Rows("placeholders").Select(row =>
                 new PlaceholderRow(row.Word("image"), row.Words("when")))),
+            Registries = Registries.AddRange(root.Words("registries")),
+            Artifacts = Artifacts.AddRange(root.Words("artifacts")),
+            NoRegistries = NoRegistries.AddRange(root.Words("noRegistries")),
+            Mentions = Mentions.With(root),
             Values = root.RowOrNull("values") is { } values ? Values.With(values) : Values,
         };
         root.RefuseOtherKeys();
@@ -73,7 +96,37 @@ public sealed class PlaceTables
     /// <summary>Whether this kind has places in the tables.</summary>
     public bool KnowsKind(string group, string kind) => Resources.Any(row => row.Kind.Matches(group, kind)) && !IsIgnored(group, kind);
 
-    internal bool IsIgnored(string group, string kind) => Ignored.Any(pattern => pattern.Matches(group, kind));
+    internal bool IsIgnored(string group, string kind) => Ignored.Any(row => row.Kind.Matches(group, kind));
+
+    internal bool IsRegistry(string host) => Registries.Any(pattern => Wildcard.Matches(pattern, host, StringComparison.OrdinalIgnoreCase));
+
+    internal bool IsNoRegistry(string host) => NoRegistries.Any(pattern => Wildcard.Matches(pattern, host, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>Whether a reference is known for something else than an image.</summary>
+    internal bool IsArtifact(string reference) => Artifacts.Any(pattern => Wildcard.Matches(pattern, reference));
+
+    /// <summary>Why what stands under this key is not pulled; null where it may be.</summary>
+    internal Obstacle? MentionOf(string key) => Mentions.OfKey(key);
+
+    /// <summary>Why what a resource names is not pulled; null where it may be.</summary>
+    internal Obstacle? MentionOf(MappingNode mapping)
+    {
+        if (mapping.Text("apiVersion") is not { Length: > 0 } version || mapping.Text("kind") is not { Length: > 0 } kind)
+        {
+            return null;
+        }
+
+        var slash = version.IndexOf('/', StringComparison.Ordinal);
+        var group = slash < 0 ? "" : version[..slash];
+        return Ignored.FirstOrDefault(row => row.Kind.Matches(group, kind))?.Reason;
+    }
+
+    /// <summary>The same of resources within a text.</summary>
+    internal Obstacle? MentionOf(ScalarNode text) =>
+        text.Value.Contains("apiVersion:", StringComparison.Ordinal)
+            ? Ignored.FirstOrDefault(row => text.Value.Contains($"apiVersion: {row.Kind.Group}/", StringComparison.Ordinal)
+                && row.Kind.Kinds.Any(kind => kind == "*" || text.Value.Contains($"kind: {kind}", StringComparison.Ordinal)))?.Reason
+            : null;
 
     internal bool IsEnvironment(string name) => Environment.Any(pattern => Wildcard.Matches(pattern, name));
 }
@@ -86,12 +139,20 @@ internal sealed record KindPattern(string Group, ImmutableArray<string> Kinds)
     public bool Matches(string group, string kind) => group == Group && (Kinds.Contains(kind) || Kinds.Contains("*"));
 }
 
+/// <summary>Resources that only name images.</summary>
+internal sealed record IgnoredRow(KindPattern Kind, Obstacle Reason);
+
 internal sealed record ResourceRow(KindPattern Kind, ImmutableArray<PlacePath> Places);
 
 internal sealed record DocumentRow(string Name, ImmutableArray<string> Files, ImmutableArray<string> When, ImmutableArray<PlacePath> Places)
 {
-    public bool Matches(string fileName, MappingNode root) =>
-        (Files.IsEmpty || Files.Any(pattern => Wildcard.Matches(pattern, fileName, StringComparison.OrdinalIgnoreCase)))
+    /// <summary>Why what is named there stays, where it does.</summary>
+    public Obstacle? Reason { get; init; }
+
+    /// <summary>A pattern with a slash is compared with the end of the path, others with the name.</summary>
+    public bool Matches(string path, MappingNode root) =>
+        (Files.IsEmpty || Files.Any(pattern => Wildcard.Matches(
+            pattern, pattern.Contains('/', StringComparison.Ordinal) ? "/" + path : Path.GetFileName(path), StringComparison.OrdinalIgnoreCase)))
         && When.All(key => root.Find(key) is not null);
 }
 

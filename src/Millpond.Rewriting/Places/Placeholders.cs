@@ -10,6 +10,25 @@ internal static class Placeholders
 
     public static bool IsIn(ReadOnlySpan<char> text) => text.ContainsAny(Marks);
 
+    /// <summary>Whether a text is an expression of an ARM template: <c>[parameters('image')]</c>.</summary>
+    public static bool IsExpression(string text) => text.StartsWith('[') && text.EndsWith(']');
+
+    /// <summary>Where the default is in <c>${NAME:-nginx:1}</c>; a length of zero where the text is not of that form.</summary>
+    public static (int At, int Length) DefaultIn(string text)
+    {
+        if (!text.StartsWith("${", StringComparison.Ordinal) || !text.EndsWith('}'))
+        {
+            return default;
+        }
+
+        var dash = text.IndexOf('-', StringComparison.Ordinal);
+        var at = dash + 1;
+        return dash > 2 && at < text.Length - 1 && !text.AsSpan(2, dash - 2).ContainsAny('.', '/') && !IsIn(text.AsSpan(at, text.Length - 1 - at))
+            && ImageReference.TryParse(text[at..^1], out _)
+                ? (at, text.Length - 1 - at)
+                : default;
+    }
+
     /// <summary>
     /// How much of the text is a literal name although its tag is filled in: all before the colon or at sign in
     /// <c>quay.io/a/b:{{ .Values.tag }}</c>. Zero where the name itself is not literal.

@@ -7,6 +7,14 @@ internal static class ReferenceSuffix
 {
     private const int HexLength = 64;
 
+    /// <summary>A reference without its tag and digest.</summary>
+    public static string Without(string reference)
+    {
+        var name = reference.Split('@')[0];
+        var colon = name.LastIndexOf(':');
+        return colon > name.LastIndexOf('/') ? name[..colon] : name;
+    }
+
     public static string Of(ScalarNode? tag, ScalarNode? digest)
     {
         var text = tag is { IsNull: false } ? ":" + tag.Value : "";

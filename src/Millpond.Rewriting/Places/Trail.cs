@@ -1,4 +1,6 @@
+using System.Collections.Immutable;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Millpond.Rewriting.Places;
@@ -22,6 +24,8 @@ internal sealed class Trail
 
     public int Depth { get; }
 
+    public Trail? Parent => parent;
+
     /// <summary>The last key; null at the root and in a sequence.</summary>
     public string? Key => key;
 
@@ -30,6 +34,21 @@ internal sealed class Trail
 
     /// <summary>The key of the mapping around.</summary>
     public string? ParentKey => parent?.NearestKey;
+
+    /// <summary>Whether a key is on the way.</summary>
+    public bool Has(string name) => key == name || (parent is not null && parent.Has(name));
+
+    /// <summary>All keys from the top on; an item of a sequence has its number.</summary>
+    public ImmutableArray<string> Keys()
+    {
+        var keys = new string[Depth];
+        for (var trail = this; trail.parent is not null; trail = trail.parent)
+        {
+            keys[trail.Depth - 1] = trail.key ?? trail.index.ToString(CultureInfo.InvariantCulture);
+        }
+
+        return ImmutableCollectionsMarshal.AsImmutableArray(keys);
+    }
 
     public Trail At(string name) => new(this, name, -1);
 

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Millpond.Rewriting.Edits;
 
 namespace Millpond.Rewriting.Records;
@@ -12,15 +11,11 @@ public static class RecordedFiles
 
     /// <summary>The record of a rewriting; null where nothing was changed.</summary>
     /// <param name="file">As it was given.</param>
-    /// <param name="edits">Of all its references, in their order.</param>
+    /// <param name="edits">Of all its references.</param>
     /// <param name="before">The file as it was.</param>
     /// <param name="after">The file as it is now.</param>
-    public static RecordedFile? Of(string file, IEnumerable<RecordedEdit> edits, FileState before, FileState after)
-    {
-        // A key that several references share is recorded with the first of them.
-        var each = edits.DistinctBy(edit => (edit.Offset, edit.Original, edit.Replacement)).OrderBy(edit => edit.Offset).ToImmutableArray();
-        return each.IsEmpty ? null : new RecordedFile(file, before, after, each);
-    }
+    public static RecordedFile? Of(string file, EditCollection edits, FileState before, FileState after) =>
+        edits.Count == 0 ? null : new RecordedFile(file, before, after, edits.InOrder());
 
     /// <summary>
     /// The rewritings that made a file what it is, in their order: not those that were recorded and then cut short, nor those of another

@@ -12,17 +12,19 @@ internal sealed class RestoringStream : ForwardStream
     private byte[] original = [];
     private int given;
     private int next;
+    private RecordedEdit? nextEdit;
     private long at;
     private bool isBroken;
 
     public RestoringStream(RecordedFile recorded, Stream input)
     {
         this.recorded = recorded;
+        nextEdit = EditAt(0);
         source = new FingerprintStream(input);
     }
 
     /// <summary>Whether everything that was read is what it was; known when all of it has been read.</summary>
-    public bool IsExact => !isBroken && next == recorded.Edits.Length && source.State() == recorded.After && result.State() == recorded.Before;
+    public bool IsExact => !isBroken && nextEdit is null && source.State() == recorded.After && result.State() == recorded.Before;
 
     public override int Read(Span<byte> buffer)
     {
@@ -45,17 +47,17 @@ internal sealed class RestoringStream : ForwardStream
 
     private int Give(Span<byte> buffer)
     {
-        while (given == original.Length && next < recorded.Edits.Length && recorded.Edits[next].Offset <= at)
+        while (given == original.Length && nextEdit is { } edit && edit.Offset <= at)
         {
-            if (recorded.Edits[next].Offset < at || !TrySkip(recorded.Edits[next].Replacement))
+            if (edit.Offset < at || !TrySkip(edit.Replacement))
             {
                 isBroken = true;
                 return 0;
             }
 
-            original = Encoding.UTF8.GetBytes(recorded.Edits[next].Original);
+            original = Encoding.UTF8.GetBytes(edit.Original);
             given = 0;
-            next++;
+            nextEdit = EditAt(++next);
         }
 
         if (given < original.Length)
@@ -66,9 +68,11 @@ internal sealed class RestoringStream : ForwardStream
             return length;
         }
 
-        var most = next < recorded.Edits.Length ? Math.Min(buffer.Length, recorded.Edits[next].Offset - at) : buffer.Length;
+        var most = nextEdit is { } coming ? Math.Min(buffer.Length, coming.Offset - at) : buffer.Length;
         return source.Read(buffer[..(int)most]);
     }
+
+    private RecordedEdit? EditAt(int index) => index < recorded.Edits.Count ? recorded.Edits[index] : null;
 
     private bool TrySkip(string text)
     {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -49,7 +50,8 @@ public sealed record RewriteRecord(int Version, string Registry, ImmutableArray<
             {
                 null or { Files.IsDefault: true } => throw new FormatException("The record is not one that rewrite --record wrote."),
                 { Version: not CurrentVersion } => throw new FormatException($"The record is of version {record.Version}; this program reads version {CurrentVersion}."),
-                _ when record.Files.Any(file => file.Path.Length == 0) => throw new FormatException("The record has a file without a path."),
+                _ when record.Files.Any(file => file is null || file.Path.Length == 0 || file.Path.Contains('\0')) => throw new FormatException("The record has a file without a path."),
+                _ when record.Files.Any(file => !IsOrdered(file.Edits)) => throw new FormatException("The record has edits that do not follow each other."),
                 _ => record,
             };
         }
@@ -58,12 +60,29 @@ public sealed record RewriteRecord(int Version, string Registry, ImmutableArray<
             throw new FormatException($"The record is not one that rewrite --record wrote: {e.Message}", e);
         }
     }
+
+    // As they were made: each behind the other, each of some text.
+    private static bool IsOrdered(EditCollection edits)
+    {
+        var end = 0L;
+        foreach (var edit in edits)
+        {
+            if (edit.Offset < end || (edit.Original.Length == 0 && edit.Replacement.Length == 0))
+            {
+                return false;
+            }
+
+            end = edit.Offset + Encoding.UTF8.GetByteCount(edit.Original);
+        }
+
+        return true;
+    }
 }
 
 /// <summary>One rewriting of one file.</summary>
 /// <param name="Path">As it was given.</param>
 /// <param name="Edits">In the file's order.</param>
-public sealed record RecordedFile(string Path, FileState Before, FileState After, ImmutableArray<RecordedEdit> Edits);
+public sealed record RecordedFile(string Path, FileState Before, FileState After, EditCollection Edits);
 
 /// <summary>A file's content at one time.</summary>
 public sealed record FileState(long Length, string Sha256);

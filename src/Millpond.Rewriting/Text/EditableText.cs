@@ -25,6 +25,9 @@ internal sealed class EditableText
     /// <summary>Where it begins in the document; texts with the same offset are the same text.</summary>
     public int Offset { get; }
 
+    /// <summary>Where all of it stands in the document.</summary>
+    public Edit Span => layer.Replace(start, end, "");
+
     /// <summary>The whole text of a scalar, blanks around it aside; null where it is empty or cannot be replaced.</summary>
     public static EditableText? Of(ScalarNode scalar)
     {

@@ -4,7 +4,7 @@ using Millpond.Images;
 namespace Millpond.Server.Admission;
 
 /// <summary>Reviews one request. Pure: no clock, no network, no state, so that callers cannot see each other.</summary>
-internal sealed class PodReview(RewriteRules rules, ReviewScope scope)
+internal sealed class PodReview(RewriteRules rules, ReviewScope scope, ObjectAudit? others = null)
 {
     /// <summary>On a pod: <c>"false"</c> leaves it alone.</summary>
     public const string RewriteAnnotation = "millpond.dev/rewrite";
@@ -19,7 +19,7 @@ internal sealed class PodReview(RewriteRules rules, ReviewScope scope)
     {
         if (!PodImages.TryGetObject(request, "kind", out var kind) || PodImages.Text(kind, "kind") != "Pod" || PodImages.Text(kind, "group") is { Length: > 0 })
         {
-            return PodVerdict.Skipped("not-a-pod");
+            return LookAtOther(request) ?? PodVerdict.Skipped("not-a-pod");
         }
 
         if (!PodImages.TryGetObject(request, "object", out var pod))
@@ -45,6 +45,21 @@ internal sealed class PodReview(RewriteRules rules, ReviewScope scope)
             ("UPDATE", "ephemeralcontainers") => Rewrite(PodImages.AddedEphemeral(pod, OldPod(request)), pod, keepsOriginals: false),
             _ => PodVerdict.Skipped("other-operation"),
         };
+    }
+
+    // An object of another kind comes only where the webhook is configured for it: it is looked at and never changed.
+    private PodVerdict? LookAtOther(JsonElement request)
+    {
+        if (others is null
+            || PodImages.Text(request, "operation") is not ("CREATE" or "UPDATE")
+            || PodImages.Text(request, "subResource") is { Length: > 0 }
+            || !PodImages.TryGetObject(request, "object", out var other))
+        {
+            return null;
+        }
+
+        PodImages.TryGetObject(other, "metadata", out var metadata);
+        return WhyNot(request, metadata) is { } reason ? PodVerdict.Skipped(reason) : others.Look(other);
     }
 
     private static JsonElement OldPod(JsonElement request) => PodImages.TryGetObject(request, "oldObject", out var old) ? old : default;

@@ -89,10 +89,10 @@ internal sealed partial class PolicyExpressions(PolicyManifest policy)
             yield return $"e.image.matches('^(?:{string.Join('|', own)})(?:[:@]|$)') ? '' :";
         }
 
-        foreach (var mapping in policy.Mappings.OrderByDescending(mapping => mapping.Names.UpstreamRepositoryPrefix?.Length ?? 0))
+        var registries = policy.Mappings.SelectMany(mapping => mapping.Names.Registries.Select((registry, at) => (Mapping: mapping, registry.Host, registry.RepositoryPrefix, at)));
+        foreach (var (mapping, host, prefix, _) in registries.OrderByDescending(one => one.RepositoryPrefix?.Length ?? 0).ThenBy(one => one.at == 0 ? 0 : 1))
         {
-            var inside = mapping.Names.UpstreamRepositoryPrefix is { } prefix ? $"{prefix}/" : "";
-            var begin = $"{UpstreamHosts.Normalise(mapping.Names.Upstream)}/{inside}";
+            var begin = $"{UpstreamHosts.Normalise(host)}/{(prefix is null ? "" : $"{prefix}/")}";
             yield return Step(begin, mapping, [.. Filters(begin, mapping), .. Others(begin, mapping)]);
         }
 

@@ -5,6 +5,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Microsoft.Extensions.Logging;
 using Millpond.Server.Configuration;
+using Millpond.Server.Files;
 
 namespace Millpond.Server.Admission;
 

@@ -33,6 +33,9 @@ public sealed record WebhookManifest
     /// <summary>Whether only labelled namespaces are reviewed.</summary>
     public bool IsOptIn { get; init; }
 
+    /// <summary>Further resources that are looked at for the audit log and never changed, as <c>group/resource</c>: <c>apps/deployments</c>.</summary>
+    public ImmutableArray<string> Audited { get; init; } = [];
+
     public string ToYaml() => $$"""
         # Applied once the server answers reviews. With it gone, pods start exactly as they are written:
         #   kubectl delete mutatingwebhookconfiguration {{Name}}
@@ -58,7 +61,7 @@ public sealed record WebhookManifest
             operations: [UPDATE]
             resources: [pods/ephemeralcontainers]
             scope: Namespaced
-        {{NamespaceSelector("  ")}}
+        {{AuditedRules()}}{{NamespaceSelector("  ")}}
         {{PolicyExpressions.MatchConditions}}
           # A server that is down, slow or wrong lets every pod start as it is written.
           failurePolicy: Ignore
@@ -87,6 +90,21 @@ public sealed record WebhookManifest
         ];
         return string.Join('\n', lines.Select(line => indent + line));
     }
+
+    private string AuditedRules() => string.Concat(Audited.Select(static resource =>
+    {
+        var slash = resource.LastIndexOf('/');
+        var (group, name) = slash < 0 ? ("", resource) : (resource[..slash], resource[(slash + 1)..]);
+        return $"""
+              # Looked at for the audit log, never changed.
+              - apiGroups: ["{group}"]
+                apiVersions: ["*"]
+                operations: [CREATE, UPDATE]
+                resources: [{name}]
+                scope: "*"
+
+            """;
+    }));
 
     private string Client()
     {

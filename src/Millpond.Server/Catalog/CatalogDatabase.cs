@@ -1,8 +1,8 @@
 using System.Data.Common;
-using System.Text;
 using Dapper;
 using Microsoft.Extensions.Logging;
 using Millpond.Images;
+using Millpond.Server.Catalog.Control;
 
 namespace Millpond.Server.Catalog;
 
@@ -19,19 +19,62 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
     private readonly DbDataSource source;
     private readonly ReadPool reads;
     private readonly CatalogWriter writer;
-    private readonly DeferredTimes deferred = new();
+    private readonly DeferredTimes deferred;
     private readonly ITimer flushing;
     private readonly ILogger<CatalogDatabase> log;
+    private long recordedBytes;
     private int disposed;
 
-    private CatalogDatabase(DbDataSource source, ReadPool reads, CatalogWriter writer, TimeProvider time, ILogger<CatalogDatabase> log)
+    private CatalogDatabase(
+        DbDataSource source, Dialect dialect, DbConnection connection, string path, TimeProvider time, ILogger<CatalogDatabase> log)
     {
         this.source = source;
-        this.reads = reads;
-        this.writer = writer;
         this.log = log;
-        flushing = time.CreateTimer(_ => FlushLater(), null, FlushEvery, FlushEvery);
+        StoredBytes = connection.ExecuteScalar<long>("SELECT value FROM totals WHERE name = 'blob_bytes'");
+        recordedBytes = CatalogWrites.RecordedBytes(connection);
+        Origins = [.. connection.Query<(long Id, string Upstream, string Prefix, string Source, string Who)>(
+            "SELECT id, upstream, prefix, source, who FROM origins ORDER BY seen_at DESC, id")
+            .Select(row => new OriginRow(new(row.Id), row.Upstream, row.Prefix, row.Source, row.Who))];
+        reads = new(source, dialect);
+        writer = new(connection, dialect, path, time, log);
+        deferred = new(time);
+        Lists = new(reads, writer, SetRecorded);
+        Contents = new(reads, writer, SetRecorded);
+        Incomplete = new(reads, writer);
+        Order = new(reads, writer, () => deferred.FlushAsync(writer), SetRecorded);
+        Control = new(reads, writer);
+        flushing = time.CreateTimer(_ => _ = FlushAndSweepAsync(), null, FlushEvery, FlushEvery);
     }
+
+    /// <summary>Upstreams' tag lists and referrers.</summary>
+    public ListTable Lists { get; }
+
+    /// <summary>What clients push and delete.</summary>
+    public ContentTable Contents { get; }
+
+    /// <summary>What is still to be fetched in the background.</summary>
+    public IncompleteTable Incomplete { get; }
+
+    /// <summary>What goes first when room is needed.</summary>
+    public EvictionOrder Order { get; }
+
+    /// <summary>What the control plane keeps.</summary>
+    public ControlTables Control { get; }
+
+    /// <summary>What is set on repositories that a pull or a push makes.</summary>
+    public NewRepositories NewRepositories => writer.Repositories;
+
+    /// <summary>The origins that were in use before this start, the last first.</summary>
+    public IReadOnlyList<OriginRow> Origins { get; }
+
+    /// <summary>The bytes of all blobs that were listed when the catalog was opened; the store counts on from there.</summary>
+    public long StoredBytes { get; }
+
+    /// <summary>What manifests and lists take; they count against the limit of the store.</summary>
+    public long RecordedBytes => Volatile.Read(ref recordedBytes);
+
+    /// <summary>Called after manifests or lists took more room.</summary>
+    public Action? Grown { get; set; }
 
     /// <summary>Opens the catalog of a data folder, making or migrating it where needed.</summary>
     /// <exception cref="CatalogUnusableException">It is damaged, written by a newer program, or cannot be opened; the message says what to do.</exception>
@@ -44,15 +87,18 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
         DbConnection? connection = null;
         try
         {
+            MakePrivate(path);
             connection = source.OpenConnection();
-            dialect.SetUp(connection, reader: false);
+            dialect.SetUpWriter(connection);
             var found = CatalogSchema.Migrate(connection, path, dialect);
             if (found < CatalogSchema.Current)
             {
                 Log.Migrated(log, path, found, CatalogSchema.Current);
             }
+
+            return new(source, dialect, connection, path, time, log);
         }
-        catch (Exception failure) when (failure is DbException or CatalogUnusableException)
+        catch (Exception failure) when (failure is DbException or CatalogUnusableException or IOException or UnauthorizedAccessException)
         {
             connection?.Dispose();
             source.Dispose();
@@ -63,79 +109,99 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
                 _ => CatalogUnusableException.CannotOpen(path, failure),
             };
         }
-
-        return new(source, new(source, dialect), new(connection, dialect, path, time, log), time, log);
     }
 
-    public TagRow? FindTag(RepositoryName repository, string tag)
+    /// <summary>An empty file is an empty database; its journals get its mode. SQLite would make it readable for all.</summary>
+    private static void MakePrivate(string path)
     {
-        var row = reads.Read(connection => connection.Find(
-            "SELECT digest, pushed, checked_at, absent_since FROM tags WHERE repository = @k0 AND tag = @k1",
-            row => new TagRow(
-                repository, tag, Digest.Parse(row.GetString(0)), row.GetInt64(1) == 0 ? TagOrigin.Pulled : TagOrigin.Pushed,
-                Time(row.GetInt64(2)), row.IsDBNull(3) ? null : Time(row.GetInt64(3))),
-            repository.ToString(), tag));
-        return row is null ? null : deferred.Over(row);
+        const UnixFileMode ownerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        if (!File.Exists(path))
+        {
+            new FileStream(path, new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.Write, UnixCreateMode = ownerOnly }).Dispose();
+        }
     }
 
-    public ManifestRow? FindManifest(Digest digest) => reads.Read(connection => connection.Find(
+    /// <summary>A tag of this origin, or one that was pushed.</summary>
+    public async ValueTask<TagRow?> FindTagAsync(OriginRepository at, string tag)
+    {
+        var row = await reads.ReadAsync(connection => connection.FindAsync(
+            """
+            SELECT digest, origin, checked_at, absent_since FROM tags
+            WHERE repository = @k0 AND tag = @k1 AND (origin = @k2 OR origin = 0) ORDER BY CASE WHEN origin = 0 THEN 0 ELSE 1 END LIMIT 1
+            """,
+            row => new TagRow(
+                tag, Digest.Parse(row.GetString(0)), row.GetInt64(1) == Origin.None.Id ? TagOrigin.Pushed : TagOrigin.Pulled,
+                Time(row.GetInt64(2)), row.IsDBNull(3) ? null : Time(row.GetInt64(3))),
+            at.Name.ToString(), tag, at.Origin.Id));
+        return row is null ? null : deferred.Over(at, row);
+    }
+
+    public ValueTask<ManifestRow?> FindManifestAsync(Digest digest) => reads.ReadAsync(connection => connection.FindAsync(
         "SELECT m.media_type, b.content FROM manifests m JOIN manifest_bytes b ON b.digest = m.digest WHERE m.digest = @k0",
         row => new ManifestRow(digest, row.GetString(0), row.GetFieldValue<byte[]>(1)),
         digest.ToString()));
 
-    public bool IsLinked(RepositoryName repository, Digest digest) => reads.Read(connection => connection.Find(
-        "SELECT 1 FROM links WHERE repository = @k0 AND digest = @k1", _ => true, repository.ToString(), digest.ToString()));
+    /// <summary>Whether the digest belongs to the repository by this origin, or by a push.</summary>
+    public ValueTask<bool> IsLinkedAsync(OriginRepository at, Digest digest) => reads.ReadAsync(connection => connection.FindAsync(
+        "SELECT 1 FROM links WHERE digest = @k0 AND repository = @k1 AND (origin = @k2 OR origin = 0) LIMIT 1",
+        _ => true, digest.ToString(), at.Name.ToString(), at.Origin.Id));
+
+    /// <summary>Whether any repository has the digest by this origin.</summary>
+    public ValueTask<bool> IsLinkedAsync(Origin origin, Digest digest) => reads.ReadAsync(connection => connection.FindAsync(
+        "SELECT 1 FROM links WHERE digest = @k0 AND origin = @k1 LIMIT 1", _ => true, digest.ToString(), origin.Id));
 
     /// <summary>The size that a manifest linked in this repository gives for this digest: nobody else's manifest can lie about it.</summary>
-    public long? FindDescribedSize(RepositoryName repository, Digest digest) => reads.Read(connection => connection.Find<long?>(
+    public ValueTask<long?> FindDescribedSizeAsync(OriginRepository at, Digest digest) => reads.ReadAsync(connection => connection.FindAsync<long?>(
         """
         SELECT c.size FROM children c JOIN links l ON l.digest = c.parent
-        WHERE c.digest = @k0 AND l.repository = @k1 ORDER BY c.size LIMIT 1
+        WHERE c.digest = @k0 AND l.repository = @k1 AND (l.origin = @k2 OR l.origin = 0) ORDER BY c.size LIMIT 1
         """,
-        row => row.GetInt64(0), digest.ToString(), repository.ToString()));
+        row => row.GetInt64(0), digest.ToString(), at.Name.ToString(), at.Origin.Id));
 
     /// <summary>Tags after <paramref name="after"/>, in the order of their bytes.</summary>
-    public IReadOnlyList<string> ListTags(RepositoryName repository, string? after, int limit) => reads.Read(connection =>
-        connection.Connection.Query<string>(
-            "SELECT tag FROM tags WHERE repository = @repository AND tag > @after ORDER BY tag LIMIT @limit",
-            new { repository = repository.ToString(), after = after ?? "", limit }).AsList());
-
-    /// <summary>Repositories after <paramref name="after"/>, in the order of their bytes.</summary>
-    public IReadOnlyList<RepositoryName> ListRepositories(string? after, int limit) => reads.Read(connection =>
-        connection.Connection.Query<string>(
-            "SELECT name FROM repositories WHERE name > @after ORDER BY name LIMIT @limit", new { after = after ?? "", limit })
-        .Select(RepositoryName.Parse).ToArray());
-
-    /// <summary>The stored manifests linked in the repository whose subject is this digest.</summary>
-    public IReadOnlyList<ManifestRow> ListReferrers(RepositoryName repository, Digest subject) => reads.Read(connection =>
-        connection.Connection.Query<(string Digest, string MediaType, byte[] Content)>(
+    public ValueTask<IReadOnlyList<string>> ListTagsAsync(OriginRepository at, string? after, int limit) => reads.ReadAsync(connection =>
+        connection.ListAsync<string>(
             """
-            SELECT m.digest, m.media_type, b.content
-            FROM manifests m
-            JOIN links l ON l.repository = @repository AND l.digest = m.digest
-            JOIN manifest_bytes b ON b.digest = m.digest
-            WHERE m.subject = @subject ORDER BY m.digest
+            SELECT DISTINCT tag FROM tags
+            WHERE repository = @repository AND tag > @after AND (origin = @origin OR origin = 0) ORDER BY tag LIMIT @limit
             """,
-            new { repository = repository.ToString(), subject = subject.ToString() })
-        .Select(row => new ManifestRow(Digest.Parse(row.Digest), row.MediaType, row.Content)).ToArray());
+            new { repository = at.Name.ToString(), origin = at.Origin.Id, after = after ?? "", limit }));
 
-    public ListRow? FindList(RepositoryName repository, string key) => reads.Read(connection => connection.Find(
-        "SELECT content, checked_at FROM lists WHERE repository = @k0 AND key = @k1",
-        row => new ListRow(row.GetFieldValue<byte[]>(0), Time(row.GetInt64(1))),
-        repository.ToString(), key));
+    /// <summary>Repositories with each of their origins, in the order of the bytes of their names.</summary>
+    /// <param name="after">The last name of the page before; all of its origins are over.</param>
+    public ValueTask<IReadOnlyList<OriginRepository>> ListRepositoriesAsync(string? after, int limit) => ListRepositoriesAsync(after, Origin.Last, limit);
 
-    /// <summary>Whether a kept document about the repository names the digest.</summary>
-    public bool IsListed(RepositoryName repository, Digest digest)
+    /// <inheritdoc cref="ListRepositoriesAsync(string, int)"/>
+    /// <param name="origin">The last origin of that name that is over.</param>
+    public ValueTask<IReadOnlyList<OriginRepository>> ListRepositoriesAsync(string? after, Origin origin, int limit) =>
+        reads.ReadAsync<IReadOnlyList<OriginRepository>>(async connection =>
+        [
+            .. (await connection.ListAsync<(string Name, long Origin, string? Rule)>(
+                "SELECT name, origin, rule FROM repositories WHERE (name, origin) > (@after, @origin) ORDER BY name, origin LIMIT @limit", new { after = after ?? "", origin = origin.Id, limit }))
+            .Select(row => new OriginRepository(RepositoryName.Parse(row.Name), new(row.Origin), row.Rule)),
+        ]);
+
+    /// <summary>Stored manifests linked in the repository whose subject is this digest, after a digest, in the order of theirs.</summary>
+    /// <param name="type">Only those of this artifact type; null for all.</param>
+    public ValueTask<IReadOnlyList<ManifestRow>> ListReferrersAsync(OriginRepository at, Digest subject, string? after, string? type, int limit) =>
+        reads.ReadAsync<IReadOnlyList<ManifestRow>>(async connection =>
+        [
+            .. (await connection.ListAsync<(string Digest, string MediaType, byte[] Content)>(
+                $"""
+                SELECT m.digest, m.media_type, b.content
+                FROM manifests m
+                JOIN manifest_bytes b ON b.digest = m.digest
+                WHERE m.subject = @subject AND m.digest > @after {(type is null ? "" : "AND m.artifact_type = @type")}
+                  AND EXISTS (SELECT 1 FROM links l WHERE l.digest = m.digest AND l.repository = @repository AND (l.origin = @origin OR l.origin = 0))
+                ORDER BY m.digest LIMIT @limit
+                """,
+                new { repository = at.Name.ToString(), origin = at.Origin.Id, subject = subject.ToString(), after = after ?? "", type, limit }))
+            .Select(row => new ManifestRow(Digest.Parse(row.Digest), row.MediaType, row.Content)),
+        ]);
+
+    public async ValueTask<BlobRow?> FindBlobAsync(Digest digest)
     {
-        var text = Encoding.ASCII.GetBytes(digest.ToString());
-        return reads.Read(connection => connection.Connection.Query<byte[]>(
-            "SELECT content FROM lists WHERE repository = @repository", new { repository = repository.ToString() }, buffered: false)
-            .Any(content => content.AsSpan().IndexOf(text) >= 0));
-    }
-
-    public BlobRow? FindBlob(Digest digest)
-    {
-        var row = reads.Read(connection => connection.Find(
+        var row = await reads.ReadAsync(connection => connection.FindAsync(
             "SELECT size, stored_at, pulled_at FROM blobs WHERE digest = @k0",
             row => new BlobRow(digest, row.GetInt64(0), Time(row.GetInt64(1)), Time(row.GetInt64(2))),
             digest.ToString()));
@@ -143,91 +209,89 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
     }
 
     /// <summary>All blobs, read page by page, so that a slow reader keeps no transaction open.</summary>
-    public IEnumerable<BlobRow> ListBlobs()
+    public async IAsyncEnumerable<BlobRow> ListBlobsAsync()
     {
         const int PageSize = 1000;
         for (var after = ""; ;)
         {
-            var page = Blobs("WHERE digest > @after ORDER BY digest", after, PageSize);
+            var from = after;
+            var page = await reads.ReadAsync(connection => connection.ListAsync<(string Digest, long Size, long StoredAt, long PulledAt)>(
+                "SELECT digest, size, stored_at, pulled_at FROM blobs WHERE digest > @from ORDER BY digest LIMIT @limit", new { from, limit = PageSize }));
             foreach (var row in page)
             {
-                yield return row;
+                yield return deferred.Over(new BlobRow(Digest.Parse(row.Digest), row.Size, Time(row.StoredAt), Time(row.PulledAt)));
             }
 
-            if (page.Length < PageSize)
+            if (page.Count < PageSize)
             {
                 yield break;
             }
 
-            after = page[^1].Digest.ToString();
+            after = page[^1].Digest;
         }
     }
 
-    /// <summary>The blobs to evict first, in their order.</summary>
-    public IReadOnlyList<BlobRow> LeastRecentlyPulled(int limit)
-    {
-        // A blob with a pull that is not written yet is further back than the database says; so many more are read.
-        var rows = Blobs("ORDER BY pulled_at, digest", "", (long)limit + deferred.PullCount);
-        return [.. rows.OrderBy(row => row.PulledAt).Take(limit)];
-    }
-
-    public long TotalBlobBytes() => reads.Read(connection => connection.Find(
+    public ValueTask<long> TotalBlobBytesAsync() => reads.ReadAsync(connection => connection.FindAsync(
         "SELECT value FROM totals WHERE name = 'blob_bytes'", row => row.GetInt64(0)));
 
     /// <summary>
     /// One transaction: the repository, the manifest's bytes, what it says of its children, the links of the manifest and its children,
     /// and the tag where one is given. Durable where it was pushed.
     /// </summary>
-    /// <param name="rule">The prefix of the rule it was pulled by; null where it was pushed.</param>
-    /// <param name="isIncomplete">Whether it is an index whose other children are to be fetched; <see cref="SetCompleteAsync"/> ends that.</param>
+    /// <param name="isIncomplete">Whether it is an index whose other children are to be fetched; <see cref="IncompleteTable.RemoveAsync"/> ends that.</param>
     public Task PutManifestAsync(
-        RepositoryName repository, string? rule, ManifestRow manifest, ManifestDocument? document, string? tag, TagOrigin origin, DateTimeOffset now,
-        bool isIncomplete = false) =>
-        writer.WriteAsync(
+        OriginRepository at, ManifestRow manifest, ManifestDocument? document, string? tag, DateTimeOffset now, bool isIncomplete = false)
+    {
+        var recorded = 0L;
+        return writer.WriteAsync(
             connection =>
             {
-                CatalogWrites.PutRepository(connection, repository, rule);
+                writer.Repositories.Put(connection, at);
                 CatalogWrites.PutManifest(connection, manifest, document, now);
-                CatalogWrites.PutLink(connection, repository, manifest.Digest);
-                CatalogWrites.PutChildLinks(connection, repository, manifest.Digest);
+                CatalogWrites.PutLink(connection, at, manifest.Digest);
                 if (isIncomplete)
                 {
-                    CatalogWrites.PutIncomplete(connection, repository, manifest.Digest);
+                    CatalogWrites.PutIncomplete(connection, at.Name, manifest.Digest);
                 }
 
                 if (tag is not null)
                 {
-                    CatalogWrites.PutTag(connection, repository, tag, manifest.Digest, origin, now);
-                    deferred.ForgetCheck(repository, tag, now);
+                    CatalogWrites.PutTag(connection, at, tag, manifest.Digest, now);
                 }
+
+                recorded = CatalogWrites.RecordedBytes(connection);
             },
-            durable: origin == TagOrigin.Pushed);
+            durable: at.Origin == Origin.None,
+            committed: () =>
+            {
+                if (tag is not null)
+                {
+                    deferred.ForgetCheck(at, tag, now);
+                }
 
-    /// <summary>Indexes whose other children are still to be fetched.</summary>
-    public IReadOnlyList<(RepositoryName Repository, Digest Index)> ListIncomplete() => reads.Read(connection =>
-        connection.Connection.Query<(string Repository, string Digest)>("SELECT repository, digest FROM incomplete ORDER BY repository, digest")
-        .Select(row => (RepositoryName.Parse(row.Repository), Digest.Parse(row.Digest))).ToArray());
+                SetRecorded(recorded);
+            });
+    }
 
-    /// <summary>Nothing of the index is to be fetched any more.</summary>
-    public Task SetCompleteAsync(RepositoryName repository, Digest index) =>
-        writer.WriteAsync(connection => CatalogWrites.RemoveIncomplete(connection, repository, index));
+    /// <summary>This origin is in use.</summary>
+    public Task PutOriginAsync(OriginRow row, DateTimeOffset now) => writer.WriteAsync(connection => CatalogWrites.PutOrigin(connection, row, now));
 
     /// <summary>The digest is proved to belong to the repository.</summary>
-    public Task LinkAsync(RepositoryName repository, string? rule, Digest digest) => writer.WriteAsync(connection =>
+    public Task LinkAsync(OriginRepository at, Digest digest) => writer.WriteAsync(connection =>
     {
-        CatalogWrites.PutRepository(connection, repository, rule);
-        CatalogWrites.PutLink(connection, repository, digest);
+        writer.Repositories.Put(connection, at);
+        CatalogWrites.PutLink(connection, at, digest);
     });
 
     /// <summary>The blob's bytes are in the store.</summary>
-    /// <param name="repository">Where it was pulled; null for bytes that were found in the store, of which nobody knows where they belong.</param>
-    public Task PutBlobAsync(Digest digest, long size, RepositoryName? repository, string? rule, DateTimeOffset now) => writer.WriteAsync(connection =>
+    /// <param name="at">Where it was pulled; null for bytes that were found in the store, of which nobody knows where they belong.</param>
+    public Task PutBlobAsync(Digest digest, long size, OriginRepository? at, DateTimeOffset now) => writer.WriteAsync(connection =>
     {
         CatalogWrites.PutBlob(connection, digest, size, now);
-        if (repository is { } name)
+        if (at is { } home)
         {
-            CatalogWrites.PutRepository(connection, name, rule);
-            CatalogWrites.PutLink(connection, name, digest);
+            writer.Repositories.Put(connection, home);
+            CatalogWrites.PutLink(connection, home, digest);
         }
     });
 
@@ -235,40 +299,31 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
     public Task RemoveBlobAsync(Digest digest) => writer.WriteAsync(connection => CatalogWrites.RemoveBlob(connection, digest));
 
     /// <summary>Upstream says the tag still means its digest. Seen by readers at once, written within a minute.</summary>
-    public void RenewTag(RepositoryName repository, string tag, DateTimeOffset checkedAt) => deferred.Checked(repository, tag, checkedAt);
+    public void RenewTag(OriginRepository at, string tag, DateTimeOffset checkedAt) => deferred.Checked(at, tag, checkedAt);
 
-    /// <summary>A blob or manifest was pulled. Seen by readers at once, written within a minute.</summary>
+    /// <summary>A blob or manifest was pulled. Seen by eviction at once, written within a minute.</summary>
     public void Touch(Digest digest, DateTimeOffset pulledAt) => deferred.Pulled(digest, pulledAt);
 
-    public Task SetTagAbsentAsync(RepositoryName repository, string tag, DateTimeOffset? since) =>
-        writer.WriteAsync(connection => CatalogWrites.SetTagAbsent(connection, repository, tag, since));
+    /// <param name="digest">What the tag means; one that has moved meanwhile is left alone.</param>
+    public Task SetTagAbsentAsync(OriginRepository at, string tag, Digest digest, DateTimeOffset? since) =>
+        writer.WriteAsync(connection => CatalogWrites.SetTagAbsent(connection, at, tag, digest, since));
 
-    public Task DeleteTagAsync(RepositoryName repository, string tag) =>
-        writer.WriteAsync(connection => CatalogWrites.DeleteTag(connection, repository, tag));
+    /// <param name="digest">What the tag means; one that has moved meanwhile is left alone.</param>
+    public Task DeleteTagAsync(OriginRepository at, string tag, Digest digest) =>
+        writer.WriteAsync(connection => CatalogWrites.DeleteTag(connection, at, tag, digest));
 
-    /// <summary>Keeps an upstream's document for outages.</summary>
-    /// <param name="key"><c>tags</c>, or <c>referrers:</c> and a digest.</param>
-    public Task PutListAsync(RepositoryName repository, string? rule, string key, ReadOnlyMemory<byte> content, DateTimeOffset checkedAt) =>
-        writer.WriteAsync(connection =>
-        {
-            CatalogWrites.PutRepository(connection, repository, rule);
-            CatalogWrites.PutList(connection, repository, key, content, checkedAt);
-        });
-
-    /// <summary>Whether it can be read, and could last be written; a full disk is no failure, pulls go on.</summary>
-    public bool Answers(out string why)
+    /// <summary>Why it cannot be read, or could not last be written; null where it can. A full disk is no failure, pulls go on.</summary>
+    public async ValueTask<string?> FindTroubleAsync()
     {
         try
         {
-            TotalBlobBytes();
-            why = writer.Trouble is { } trouble ? $"The catalog could not be written: {trouble}" : "";
+            await TotalBlobBytesAsync();
+            return writer.Trouble is { } trouble ? $"The catalog could not be written: {trouble}" : null;
         }
-        catch (Exception failure) when (failure is DbException or ObjectDisposedException)
+        catch (Exception failure) when (failure is DbException or CatalogUnreadableException or ObjectDisposedException)
         {
-            why = $"The catalog cannot be read: {failure.Message}";
+            return failure is CatalogUnreadableException ? failure.Message : $"The catalog cannot be read: {failure.Message}";
         }
-
-        return why.Length == 0;
     }
 
     /// <summary>Writes what waits and closes the files.</summary>
@@ -288,29 +343,39 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
 
     private static DateTimeOffset Time(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds);
 
-    private BlobRow[] Blobs(string range, string after, long limit) => reads.Read(connection =>
-        connection.Connection.Query<(string Digest, long Size, long StoredAt, long PulledAt)>(
-            $"SELECT digest, size, stored_at, pulled_at FROM blobs {range} LIMIT @limit", new { after, limit })
-        .Select(row => deferred.Over(new BlobRow(Digest.Parse(row.Digest), row.Size, Time(row.StoredAt), Time(row.PulledAt)))).ToArray());
-
-    private void FlushLater() => _ = FlushAsync();
-
-    private async Task FlushAsync()
+    private void SetRecorded(long bytes)
     {
-        if (deferred.IsEmpty)
+        if (Interlocked.Exchange(ref recordedBytes, bytes) < bytes)
         {
-            return;
+            Grown?.Invoke();
         }
+    }
 
+    private async Task FlushAndSweepAsync()
+    {
+        await FlushAsync();
+        await TryAsync(async () =>
+        {
+            while (Volatile.Read(ref disposed) == 0 && await Lists.SweepAsync())
+            {
+                // Little by little, so that other writes come between.
+            }
+        });
+    }
+
+    private Task FlushAsync() => deferred.IsEmpty ? Task.CompletedTask : TryAsync(() => deferred.FlushAsync(writer));
+
+    private async Task TryAsync(Func<Task> work)
+    {
         try
         {
-            await deferred.FlushAsync(writer);
+            await work();
         }
         catch (CatalogUnwrittenException)
         {
             // The writer has logged it; what waits still waits, for the next time.
         }
-        catch (Exception failure) when (failure is DbException or ObjectDisposedException)
+        catch (Exception failure) when (failure is DbException or CatalogUnreadableException or ObjectDisposedException)
         {
             Log.NotFlushed(log, failure);
         }
@@ -321,7 +386,7 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
         [LoggerMessage(1, LogLevel.Information, "The catalog {Path} was brought from schema {From} to {To}.")]
         public static partial void Migrated(ILogger logger, string path, long from, long to);
 
-        [LoggerMessage(2, LogLevel.Warning, "Check times and last pulls could not be written to the catalog; they are tried again.")]
+        [LoggerMessage(2, LogLevel.Warning, "Check times and last pulls could not be written to the catalog, or its loose entries not be deleted; it is tried again.")]
         public static partial void NotFlushed(ILogger logger, Exception exception);
     }
 }

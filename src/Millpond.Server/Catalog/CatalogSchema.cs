@@ -11,7 +11,7 @@ namespace Millpond.Server.Catalog;
 internal static class CatalogSchema
 {
     /// <summary>The newest migration.</summary>
-    public const long Current = M0002Incomplete.Version;
+    public const long Current = M0005Control.Version;
 
     /// <summary>The version found before; 0 = a new database.</summary>
     /// <exception cref="CatalogUnusableException">A newer program has written it, or a migration failed.</exception>
@@ -29,7 +29,7 @@ internal static class CatalogSchema
         {
             try
             {
-                Run(connection.ConnectionString);
+                Run(connection.ConnectionString, Current);
             }
             catch (Exception failure) when (failure.GetBaseException() is DbException cause)
             {
@@ -40,7 +40,8 @@ internal static class CatalogSchema
         return found;
     }
 
-    private static void Run(string connectionString)
+    /// <summary>Applies the migrations up to a version.</summary>
+    internal static void Run(string connectionString, long version)
     {
         using var services = new ServiceCollection()
             .AddLogging(logging => logging.ClearProviders())
@@ -52,6 +53,6 @@ internal static class CatalogSchema
                 .ScanIn(typeof(M0001Tables).Assembly).For.Migrations())
             .BuildServiceProvider();
         using var scope = services.CreateScope();
-        scope.ServiceProvider.GetRequiredService<IMigrationRunner>().MigrateUp();
+        scope.ServiceProvider.GetRequiredService<IMigrationRunner>().MigrateUp(version);
     }
 }

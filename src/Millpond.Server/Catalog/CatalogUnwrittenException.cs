@@ -6,7 +6,7 @@ namespace Millpond.Server.Catalog;
 /// </summary>
 public sealed class CatalogUnwrittenException : Exception
 {
-    private CatalogUnwrittenException(string message, Exception cause)
+    private CatalogUnwrittenException(string message, Exception? cause)
         : base(message, cause)
     {
     }
@@ -16,4 +16,7 @@ public sealed class CatalogUnwrittenException : Exception
 
     internal static CatalogUnwrittenException Failing(string path, Exception cause) =>
         new($"The catalog {path} cannot be written: {cause.Message.TrimEnd('.')}. Check its disk, and that no other program has locked or changed it.", cause);
+
+    internal static CatalogUnwrittenException Behind(string path, int queued) =>
+        new($"The catalog {path} is {queued} writes behind: its disk is too slow for them. Check the disk.", null);
 }

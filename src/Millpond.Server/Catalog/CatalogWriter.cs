@@ -14,6 +14,9 @@ internal sealed partial class CatalogWriter
     /// <summary>Bounds how long the first of a group waits for its commit, and what a lost group has to repeat.</summary>
     private const int MostTogether = 256;
 
+    /// <summary>Writes that wait, some MB: a disk that takes seconds for each commit must not collect them without end.</summary>
+    private const int MostQueued = 10_000;
+
     private const string Savepoint = "one_write";
 
     private static readonly TimeSpan UnwrittenIsLoggedEvery = TimeSpan.FromMinutes(1);
@@ -27,6 +30,7 @@ internal sealed partial class CatalogWriter
     private readonly ILogger log;
     private long? unwrittenLoggedAt;
     private bool? durable;
+    private bool? patient;
     private volatile string? trouble;
 
     /// <summary>Takes over an open connection.</summary>
@@ -37,17 +41,30 @@ internal sealed partial class CatalogWriter
         this.path = path;
         this.time = time;
         this.log = log;
+        Repositories = new(time);
         new Thread(Run) { IsBackground = true, Name = "catalog writer" }.Start();
     }
 
     /// <summary>Why the last transaction could not be committed, other than by a full disk; null when it could.</summary>
     public string? Trouble => trouble;
 
+    /// <summary>Makes repositories, within writes.</summary>
+    public NewRepositories Repositories { get; }
+
     /// <summary>Queues a write. The task ends when it is committed. A write may be run twice, so that it must be one that can be repeated.</summary>
     /// <param name="durable">Whether it must survive a power cut once the task has ended.</param>
-    public Task WriteAsync(Action<DbConnection> write, bool durable = false)
+    /// <param name="committed">
+    /// What changes in memory by the write: run after its commit and before the next group, never where the write failed. The write itself
+    /// must leave memory alone.
+    /// </param>
+    public Task WriteAsync(Action<DbConnection> write, bool durable = false, Action? committed = null)
     {
-        var pending = new PendingWrite(write, durable);
+        if (queue.Count >= MostQueued)
+        {
+            return Task.FromException(CatalogUnwrittenException.Behind(path, MostQueued));
+        }
+
+        var pending = new PendingWrite(write, durable, committed);
         try
         {
             queue.Add(pending);
@@ -79,24 +96,59 @@ internal sealed partial class CatalogWriter
                 group.Add(next);
             }
 
-            if (group.Count == 1 || !TryCommitTogether(group))
-            {
-                group.ForEach(CommitAlone);
-            }
+            CommitTogether(group);
         }
 
         connection.Dispose();
         ended.SetResult();
     }
 
-    /// <summary>False where the transaction was lost, and with it all that was written in it: a full disk, a failing one.</summary>
-    private bool TryCommitTogether(List<PendingWrite> group)
+    private void CommitTogether(List<PendingWrite> group)
+    {
+        using var transaction = TryBegin(group);
+        if (transaction is null || TryCommit(transaction, group))
+        {
+            return;
+        }
+
+        // The transaction was lost, and with it all that was written in it: a full disk, a failing one. Each is written alone, so that it takes
+        // nothing of its neighbours along.
+        transaction.Dispose();
+        foreach (var one in group)
+        {
+            using var own = TryBegin([one]);
+            if (own is not null)
+            {
+                CommitAlone(own, one);
+            }
+        }
+    }
+
+    /// <summary>Null where the group cannot begin: all of it has failed then, at once, since the next try would fare no better.</summary>
+    private DbTransaction? TryBegin(List<PendingWrite> group)
+    {
+        try
+        {
+            SetPatience(patient ?? true);
+            SetDurability(group.Exists(write => write.Durable));
+            var transaction = connection.BeginTransaction();
+            SetPatience(true);
+            return transaction;
+        }
+        catch (Exception failure) when (failure is DbException or InvalidOperationException)
+        {
+            SetPatience(false);
+            SetTrouble(failure);
+            group.ForEach(write => End(write, failure));
+            return null;
+        }
+    }
+
+    private bool TryCommit(DbTransaction transaction, List<PendingWrite> group)
     {
         var failures = new Exception?[group.Count];
         try
         {
-            SetDurability(group.Exists(write => write.Durable));
-            using var transaction = connection.BeginTransaction();
             for (var i = 0; i < failures.Length; i++)
             {
                 transaction.Save(Savepoint);
@@ -110,13 +162,14 @@ internal sealed partial class CatalogWriter
             }
 
             transaction.Commit();
+            Repositories.Tell();
         }
         catch (Exception lost) when (lost is DbException or InvalidOperationException)
         {
             return false;
         }
 
-        trouble = null;
+        SetTrouble(group.Count == 1 ? failures[0] : null);
         for (var i = 0; i < failures.Length; i++)
         {
             End(group[i], failures[i]);
@@ -125,18 +178,19 @@ internal sealed partial class CatalogWriter
         return true;
     }
 
-    private void CommitAlone(PendingWrite pending)
+    private void CommitAlone(DbTransaction transaction, PendingWrite pending)
     {
         var failure = Try(connection =>
         {
-            SetDurability(pending.Durable);
-            using var transaction = connection.BeginTransaction();
             pending.Write(connection);
             transaction.Commit();
+            Repositories.Tell();
         });
-        trouble = failure is DbException && !dialect.IsFull(failure) ? failure.Message : null;
+        SetTrouble(failure);
         End(pending, failure);
     }
+
+    private void SetTrouble(Exception? failure) => trouble = failure is DbException && !dialect.IsFull(failure) ? failure.Message : null;
 
     /// <summary>Whatever a write throws belongs to its caller; the thread and the neighbours go on.</summary>
     private Exception? Try(Action<DbConnection> write)
@@ -156,6 +210,7 @@ internal sealed partial class CatalogWriter
     {
         if (failure is null)
         {
+            pending.Committed?.Invoke();
             pending.Done.SetResult();
             return;
         }
@@ -198,11 +253,23 @@ internal sealed partial class CatalogWriter
         }
     }
 
-    private sealed class PendingWrite(Action<DbConnection> write, bool durable)
+    /// <summary>Whether to wait a moment for another program that holds the database: not again before it has let go.</summary>
+    private void SetPatience(bool wanted)
+    {
+        if (patient != wanted)
+        {
+            patient = wanted;
+            Try(connection => connection.Execute(wanted ? dialect.Patient : dialect.Impatient));
+        }
+    }
+
+    private sealed class PendingWrite(Action<DbConnection> write, bool durable, Action? committed)
     {
         public Action<DbConnection> Write { get; } = write;
 
         public bool Durable { get; } = durable;
+
+        public Action? Committed { get; } = committed;
 
         public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }

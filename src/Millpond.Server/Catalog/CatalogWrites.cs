@@ -4,20 +4,30 @@ using Millpond.Images;
 
 namespace Millpond.Server.Catalog;
 
-/// <summary>The statements of each write. Every one may be repeated: a group of writes whose transaction was lost is written again.</summary>
+/// <summary>
+/// The statements of each write. Every one may be repeated: a group of writes whose transaction was lost is written again. Nothing is read
+/// to be written back: what depends on a row's state is a condition of the statement.
+/// </summary>
 internal static class CatalogWrites
 {
-    public static void PutRepository(DbConnection connection, RepositoryName repository, string? rule) => connection.Execute(
-        """
-        INSERT INTO repositories (name, rule) VALUES (@name, @rule)
-        ON CONFLICT (name) DO UPDATE SET rule = excluded.rule
-          WHERE excluded.rule IS NOT NULL AND excluded.rule IS DISTINCT FROM repositories.rule
-        """,
-        new { name = repository.ToString(), rule });
+    /// <summary>What a row of <c>children</c> takes with its index.</summary>
+    private const int ChildCost = 200;
 
-    public static void PutLink(DbConnection connection, RepositoryName repository, Digest digest) => connection.Execute(
-        "INSERT INTO links (repository, digest) VALUES (@repository, @digest) ON CONFLICT DO NOTHING",
-        new { repository = repository.ToString(), digest = digest.ToString() });
+    /// <summary>By which rule the repository is pulled now.</summary>
+    public static void PutRule(DbConnection connection, OriginRepository at) => connection.Execute(
+        "UPDATE repositories SET rule = @rule WHERE name = @name AND origin = @origin AND @rule IS NOT NULL AND rule IS DISTINCT FROM @rule",
+        new { name = at.Name.ToString(), origin = at.Origin.Id, rule = at.Rule });
+
+    public static void PutOrigin(DbConnection connection, OriginRow row, DateTimeOffset now) => connection.Execute(
+        """
+        INSERT INTO origins (id, upstream, prefix, source, who, seen_at) VALUES (@id, @upstream, @prefix, @source, @who, @at)
+        ON CONFLICT (id) DO UPDATE SET source = excluded.source, seen_at = excluded.seen_at
+        """,
+        new { id = row.Origin.Id, upstream = row.Upstream, prefix = row.Prefix, source = row.Source, who = row.Who, at = now.ToUnixTimeMilliseconds() });
+
+    public static void PutLink(DbConnection connection, OriginRepository at, Digest digest) => connection.Execute(
+        "INSERT INTO links (digest, repository, origin) VALUES (@digest, @repository, @origin) ON CONFLICT DO NOTHING",
+        new { digest = digest.ToString(), repository = at.Name.ToString(), origin = at.Origin.Id });
 
     public static void PutIncomplete(DbConnection connection, RepositoryName repository, Digest index) => connection.Execute(
         "INSERT INTO incomplete (repository, digest) VALUES (@repository, @digest) ON CONFLICT DO NOTHING",
@@ -27,95 +37,102 @@ internal static class CatalogWrites
         "DELETE FROM incomplete WHERE repository = @repository AND digest = @digest",
         new { repository = repository.ToString(), digest = index.ToString() });
 
-    /// <summary>Links <see cref="ManifestDocument.LinkedChildren"/> of a stored manifest.</summary>
-    public static void PutChildLinks(DbConnection connection, RepositoryName repository, Digest manifest) => connection.Execute(
-        """
-        INSERT INTO links (repository, digest)
-        SELECT @repository, digest FROM children WHERE parent = @manifest AND linked_with_parent = 1
-        ON CONFLICT DO NOTHING
-        """,
-        new { repository = repository.ToString(), manifest = manifest.ToString() });
-
     public static void PutManifest(DbConnection connection, ManifestRow manifest, ManifestDocument? document, DateTimeOffset now)
     {
-        var digest = manifest.Digest.ToString();
-        connection.Execute(
+        var values = new
+        {
+            digest = manifest.Digest.ToString(),
+            mediaType = manifest.MediaType,
+            artifactType = document?.ArtifactType,
+            subject = document?.Subject?.Digest.ToString(),
+            size = manifest.Content.Length,
+            cost = manifest.Content.Length + (long)ChildCost * ((document?.Manifests.Length ?? 0) + (document?.Blobs.Length ?? 0)),
+            at = now.ToUnixTimeMilliseconds(),
+        };
+        var isNew = connection.Execute(
             """
-            INSERT INTO manifests (digest, media_type, artifact_type, subject, size, stored_at, pulled_at)
-            VALUES (@digest, @mediaType, @artifactType, @subject, @size, @at, @at)
-            ON CONFLICT (digest) DO UPDATE SET
-              pulled_at = excluded.pulled_at,
-              media_type = CASE WHEN @isKnown = 1 THEN excluded.media_type ELSE manifests.media_type END,
-              artifact_type = CASE WHEN @isKnown = 1 THEN excluded.artifact_type ELSE manifests.artifact_type END
+            INSERT INTO manifests (digest, media_type, artifact_type, subject, size, cost, stored_at, pulled_at)
+            VALUES (@digest, @mediaType, @artifactType, @subject, @size, @cost, @at, @at)
+            ON CONFLICT DO NOTHING
             """,
-            new
+            values) == 1;
+        if (isNew)
+        {
+            AddToTotal(connection, "manifest_bytes", values.cost);
+            connection.Execute(
+                "INSERT INTO manifest_bytes (digest, content) VALUES (@digest, @content) ON CONFLICT DO NOTHING",
+                new { values.digest, content = manifest.Content.ToArray() });
+        }
+        else
+        {
+            connection.Execute("UPDATE manifests SET pulled_at = @at WHERE digest = @digest", values);
+            if (ManifestDocument.IsKnown(manifest.MediaType))
             {
-                digest,
-                isKnown = ManifestDocument.IsKnown(manifest.MediaType) ? 1 : 0,
-                mediaType = manifest.MediaType,
-                artifactType = document?.ArtifactType,
-                subject = document?.Subject?.Digest.ToString(),
-                size = manifest.Content.Length,
-                at = now.ToUnixTimeMilliseconds(),
-            });
-        connection.Execute(
-            "INSERT INTO manifest_bytes (digest, content) VALUES (@digest, @content) ON CONFLICT DO NOTHING",
-            new { digest, content = manifest.Content.ToArray() });
+                connection.Execute("UPDATE manifests SET media_type = @mediaType, artifact_type = @artifactType WHERE digest = @digest", values);
+            }
+        }
+
         if (document is not null)
         {
-            PutChildren(connection, digest, document);
+            PutChildren(connection, values.digest, document);
         }
     }
 
-    public static void PutTag(DbConnection connection, RepositoryName repository, string tag, Digest digest, TagOrigin origin, DateTimeOffset now) =>
-        connection.Execute(
-            """
-            INSERT INTO tags (repository, tag, digest, pushed, checked_at) VALUES (@repository, @tag, @digest, @pushed, @at)
-            ON CONFLICT (repository, tag) DO UPDATE SET
-              digest = excluded.digest, pushed = excluded.pushed, checked_at = excluded.checked_at, absent_since = NULL
-            """,
-            new
-            {
-                repository = repository.ToString(),
-                tag,
-                digest = digest.ToString(),
-                pushed = origin == TagOrigin.Pushed ? 1 : 0,
-                at = now.ToUnixTimeMilliseconds(),
-            });
+    public static void PutTag(DbConnection connection, OriginRepository at, string tag, Digest digest, DateTimeOffset now) => connection.Execute(
+        """
+        INSERT INTO tags (repository, tag, origin, digest, checked_at) VALUES (@repository, @tag, @origin, @digest, @at)
+        ON CONFLICT (repository, tag, origin) DO UPDATE SET digest = excluded.digest, checked_at = excluded.checked_at, absent_since = NULL
+        """,
+        new { repository = at.Name.ToString(), tag, origin = at.Origin.Id, digest = digest.ToString(), at = now.ToUnixTimeMilliseconds() });
 
-    public static void SetTagAbsent(DbConnection connection, RepositoryName repository, string tag, DateTimeOffset? since) => connection.Execute(
-        "UPDATE tags SET absent_since = @since WHERE repository = @repository AND tag = @tag",
-        new { repository = repository.ToString(), tag, since = since?.ToUnixTimeMilliseconds() });
+    /// <summary>Of the tag while it means the digest that was found absent: one that has moved meanwhile is not meant.</summary>
+    public static void SetTagAbsent(DbConnection connection, OriginRepository at, string tag, Digest digest, DateTimeOffset? since) => connection.Execute(
+        "UPDATE tags SET absent_since = @since WHERE repository = @repository AND tag = @tag AND origin = @origin AND digest = @digest",
+        new { repository = at.Name.ToString(), tag, origin = at.Origin.Id, digest = digest.ToString(), since = since?.ToUnixTimeMilliseconds() });
 
-    public static void DeleteTag(DbConnection connection, RepositoryName repository, string tag) => connection.Execute(
-        "DELETE FROM tags WHERE repository = @repository AND tag = @tag", new { repository = repository.ToString(), tag });
+    /// <inheritdoc cref="SetTagAbsent"/>
+    public static void DeleteTag(DbConnection connection, OriginRepository at, string tag, Digest digest) => connection.Execute(
+        "DELETE FROM tags WHERE repository = @repository AND tag = @tag AND origin = @origin AND digest = @digest",
+        new { repository = at.Name.ToString(), tag, origin = at.Origin.Id, digest = digest.ToString() });
 
     public static void PutBlob(DbConnection connection, Digest digest, long size, DateTimeOffset now)
     {
-        var text = digest.ToString();
-        var before = connection.ExecuteScalar<long?>("SELECT size FROM blobs WHERE digest = @digest", new { digest = text });
-        connection.Execute(
-            """
-            INSERT INTO blobs (digest, size, stored_at, pulled_at) VALUES (@digest, @size, @at, @at)
-            ON CONFLICT (digest) DO UPDATE SET size = excluded.size, pulled_at = excluded.pulled_at
-            """,
-            new { digest = text, size, at = now.ToUnixTimeMilliseconds() });
-        AddToTotal(connection, size - (before ?? 0));
+        const string Insert = "INSERT INTO blobs (digest, size, stored_at, pulled_at) VALUES (@digest, @size, @at, @at) ON CONFLICT DO NOTHING";
+        var values = new { digest = digest.ToString(), size, at = now.ToUnixTimeMilliseconds() };
+        if (connection.Execute(Insert, values) == 0)
+        {
+            // Listed with another length: the file that it had was replaced.
+            var before = connection.ExecuteScalar<long?>("DELETE FROM blobs WHERE digest = @digest AND size <> @size RETURNING size", values);
+            if (before is null)
+            {
+                connection.Execute("UPDATE blobs SET pulled_at = @at WHERE digest = @digest AND pulled_at < @at", values);
+                return;
+            }
+
+            AddToTotal(connection, "blob_bytes", -before.Value);
+            connection.Execute(Insert, values);
+        }
+
+        AddToTotal(connection, "blob_bytes", size);
     }
 
     public static void RemoveBlob(DbConnection connection, Digest digest)
     {
         var size = connection.ExecuteScalar<long?>("DELETE FROM blobs WHERE digest = @digest RETURNING size", new { digest = digest.ToString() });
-        AddToTotal(connection, -(size ?? 0));
+        AddToTotal(connection, "blob_bytes", -(size ?? 0));
     }
 
-    public static void PutList(DbConnection connection, RepositoryName repository, string key, ReadOnlyMemory<byte> content, DateTimeOffset checkedAt) =>
-        connection.Execute(
-            """
-            INSERT INTO lists (repository, key, content, checked_at) VALUES (@repository, @key, @content, @at)
-            ON CONFLICT (repository, key) DO UPDATE SET content = excluded.content, checked_at = excluded.checked_at
-            """,
-            new { repository = repository.ToString(), key, content = content.ToArray(), at = checkedAt.ToUnixTimeMilliseconds() });
+    public static void AddToTotal(DbConnection connection, string name, long bytes)
+    {
+        if (bytes != 0)
+        {
+            connection.Execute("UPDATE totals SET value = value + @bytes WHERE name = @name", new { name, bytes });
+        }
+    }
+
+    /// <summary>What manifests and lists take now, as this transaction sees it.</summary>
+    public static long RecordedBytes(DbConnection connection) =>
+        connection.ExecuteScalar<long>("SELECT coalesce(sum(value), 0) FROM totals WHERE name IN ('manifest_bytes', 'list_bytes')");
 
     private static void PutChildren(DbConnection connection, string parent, ManifestDocument document)
     {
@@ -133,13 +150,5 @@ internal static class CatalogWrites
                 size = child.Size,
                 linked = linked.Contains(child.Digest) ? 1 : 0,
             }));
-    }
-
-    private static void AddToTotal(DbConnection connection, long bytes)
-    {
-        if (bytes != 0)
-        {
-            connection.Execute("UPDATE totals SET value = value + @bytes WHERE name = 'blob_bytes'", new { bytes });
-        }
     }
 }

@@ -9,67 +9,92 @@ namespace Millpond.Server.Catalog;
 /// Check times of tags and last pulls of digests that are not written yet. Every pull brings some, so they are written together; a crash
 /// loses the last of them, which costs a check or blurs the order of eviction a little.
 /// </summary>
-internal sealed class DeferredTimes
+internal sealed class DeferredTimes(TimeProvider time)
 {
-    private readonly ConcurrentDictionary<(RepositoryName Repository, string Tag), long> checks = [];
+    /// <summary>Times written in one transaction, so that no other write waits long behind them.</summary>
+    private const int WrittenAtOnce = 256;
+
+    /// <summary>Entries of each kind, some 20 MB: a catalog that cannot be written for hours must not collect them without end.</summary>
+    private const int Capacity = 100_000;
+
+    private readonly ConcurrentDictionary<(RepositoryName Repository, Origin Origin, string Tag), long> checks = [];
     private readonly ConcurrentDictionary<Digest, long> pulls = [];
 
     public bool IsEmpty => checks.IsEmpty && pulls.IsEmpty;
 
-    public int PullCount => pulls.Count;
+    public void Checked(OriginRepository at, string tag, DateTimeOffset when) => Set(checks, (at.Name, at.Origin, tag), when.ToUnixTimeMilliseconds());
 
-    public void Checked(RepositoryName repository, string tag, DateTimeOffset at) => checks[(repository, tag)] = at.ToUnixTimeMilliseconds();
-
-    public void Pulled(Digest digest, DateTimeOffset at) => pulls[digest] = at.ToUnixTimeMilliseconds();
+    public void Pulled(Digest digest, DateTimeOffset at) => Set(pulls, digest, at.ToUnixTimeMilliseconds());
 
     /// <summary>The tag with its newest check time.</summary>
-    public TagRow Over(TagRow row) =>
-        checks.TryGetValue((row.Repository, row.Tag), out var at) ? row with { CheckedAt = DateTimeOffset.FromUnixTimeMilliseconds(at) } : row;
+    public TagRow Over(OriginRepository at, TagRow row) =>
+        checks.TryGetValue((at.Name, at.Origin, row.Tag), out var when) && IsNews(row.CheckedAt.ToUnixTimeMilliseconds(), when)
+            ? row with { CheckedAt = DateTimeOffset.FromUnixTimeMilliseconds(when) }
+            : row;
 
     /// <summary>The blob with its newest last pull.</summary>
     public BlobRow Over(BlobRow row) =>
-        pulls.TryGetValue(row.Digest, out var at) ? row with { PulledAt = DateTimeOffset.FromUnixTimeMilliseconds(at) } : row;
+        pulls.TryGetValue(row.Digest, out var at) && at > row.PulledAt.ToUnixTimeMilliseconds()
+            ? row with { PulledAt = DateTimeOffset.FromUnixTimeMilliseconds(at) }
+            : row;
 
-    /// <summary>The tag is written with this check time itself; an older one that waits here must not come after it.</summary>
-    public void ForgetCheck(RepositoryName repository, string tag, DateTimeOffset upTo)
+    /// <summary>The tag was written with a check time of its own: an older one that waits here says nothing of it.</summary>
+    public void ForgetCheck(OriginRepository at, string tag, DateTimeOffset upTo)
     {
-        if (checks.TryGetValue((repository, tag), out var at) && at <= upTo.ToUnixTimeMilliseconds())
+        var key = (at.Name, at.Origin, tag);
+        if (checks.TryGetValue(key, out var when) && when <= upTo.ToUnixTimeMilliseconds())
         {
-            checks.TryRemove(new((repository, tag), at));
+            checks.TryRemove(new(key, when));
         }
     }
 
     /// <summary>Writes what waits; entries that a reader needs until then stay until the commit.</summary>
     public async Task FlushAsync(CatalogWriter writer)
     {
-        KeyValuePair<(RepositoryName Repository, string Tag), long>[] checksNow = [];
-        KeyValuePair<Digest, long>[] pullsNow = [];
-        await writer.WriteAsync(connection =>
+        // In the order in which they happened: the manifest that was pulled last is whose layer is pulled.
+        foreach (var some in pulls.OrderBy(static pull => pull.Value).Chunk(WrittenAtOnce))
         {
-            // Taken on the writer's thread: a tag that moved meanwhile has already taken its older check time out.
-            checksNow = [.. checks];
-            pullsNow = [.. pulls];
-            Write(connection, checksNow, pullsNow);
-        });
-        foreach (var check in checksNow)
-        {
-            checks.TryRemove(check);
+            await writer.WriteAsync(connection => Array.ForEach(some, pull => EvictionWrites.Pulled(connection, pull.Key.ToString(), pull.Value)));
+            Array.ForEach(some, pull => pulls.TryRemove(pull));
         }
 
-        foreach (var pull in pullsNow)
+        foreach (var some in checks.Chunk(WrittenAtOnce))
         {
-            pulls.TryRemove(pull);
+            var now = time.GetUtcNow().ToUnixTimeMilliseconds();
+            await writer.WriteAsync(connection => WriteChecks(connection, some, now));
+            Array.ForEach(some, check => checks.TryRemove(check));
         }
     }
 
-    private static void Write(
-        DbConnection connection, KeyValuePair<(RepositoryName Repository, string Tag), long>[] checks, KeyValuePair<Digest, long>[] pulls)
+    /// <summary>
+    /// Forward, so that a tag that was moved meanwhile keeps the time it was moved at; and back only from a time in the future, which a clock that
+    /// was wrong has left.
+    /// </summary>
+    private static void WriteChecks(
+        DbConnection connection, KeyValuePair<(RepositoryName Repository, Origin Origin, string Tag), long>[] checks, long now) => connection.Execute(
+        """
+        UPDATE tags SET checked_at = @at
+        WHERE repository = @repository AND tag = @tag AND origin = @origin AND (checked_at < @at OR checked_at > @now)
+        """,
+        checks.Select(check => new
+        {
+            repository = check.Key.Repository.ToString(),
+            tag = check.Key.Tag,
+            origin = check.Key.Origin.Id,
+            at = check.Value,
+            now,
+        }));
+
+    private static void Set<TKey>(ConcurrentDictionary<TKey, long> times, TKey key, long at)
+        where TKey : notnull
     {
-        connection.Execute(
-            "UPDATE tags SET checked_at = @at WHERE repository = @repository AND tag = @tag",
-            checks.Select(check => new { repository = check.Key.Repository.ToString(), tag = check.Key.Tag, at = check.Value }));
-        var touched = pulls.Select(pull => new { digest = pull.Key.ToString(), at = pull.Value }).ToArray();
-        connection.Execute("UPDATE blobs SET pulled_at = @at WHERE digest = @digest", touched);
-        connection.Execute("UPDATE manifests SET pulled_at = @at WHERE digest = @digest", touched);
+        if (!times.ContainsKey(key) && times.Count >= Capacity)
+        {
+            return;
+        }
+
+        times[key] = at;
     }
+
+    private bool IsNews(long written, long waiting) => waiting > written || written > time.GetUtcNow().ToUnixTimeMilliseconds();
 }

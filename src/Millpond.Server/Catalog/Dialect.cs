@@ -10,14 +10,17 @@ namespace Millpond.Server.Catalog;
 /// </summary>
 internal sealed record Dialect
 {
-    /// <summary>What every connection runs when it is opened.</summary>
+    /// <summary>What the writer's connection runs when it is opened, at the start of the server.</summary>
     public required ImmutableArray<string> Setup { get; init; }
 
-    /// <summary>What only reading connections run after <see cref="Setup"/>.</summary>
+    /// <summary>What reading connections run when they are opened: a pull waits for them, so they wait for nobody.</summary>
     public required ImmutableArray<string> ReaderSetup { get; init; }
 
-    /// <summary>What only the writer's connection runs after <see cref="Setup"/>.</summary>
-    public required ImmutableArray<string> WriterSetup { get; init; }
+    /// <summary>Run on the writer's connection where another program may let go of the database in a moment.</summary>
+    public required string Patient { get; init; }
+
+    /// <summary>Run on the writer's connection once another program has held the database for longer than that: no further group waits.</summary>
+    public required string Impatient { get; init; }
 
     /// <summary>Run on the writer's connection before a transaction that must survive a power cut.</summary>
     public required string Durable { get; init; }
@@ -38,11 +41,18 @@ internal sealed record Dialect
     public static Dialect Sqlite { get; } = new()
     {
         // journal_size_limit: a WAL that once grew large gives its disk back. trusted_schema: no functions from a file's schema.
-        Setup = ["PRAGMA journal_mode = WAL", "PRAGMA journal_size_limit = 67108864", "PRAGMA trusted_schema = OFF", "PRAGMA busy_timeout = 5000"],
-        ReaderSetup = ["PRAGMA query_only = ON"],
+        // cache_size, wal_autocheckpoint: digests fall anywhere in the trees: with 16 MB of pages at hand and a checkpoint per 16 MB, a page is
+        // written fewer times. The start waits for another program for as long as a backup of the file may take it.
+        Setup =
+        [
+            "PRAGMA busy_timeout = 5000", "PRAGMA journal_mode = WAL", "PRAGMA journal_size_limit = 67108864", "PRAGMA trusted_schema = OFF",
+            "PRAGMA cache_size = -16384", "PRAGMA wal_autocheckpoint = 4000",
+        ],
 
-        // Digests fall anywhere in the trees: with 16 MB of pages at hand and a checkpoint per 16 MB, a page is written fewer times.
-        WriterSetup = ["PRAGMA cache_size = -16384", "PRAGMA wal_autocheckpoint = 4000"],
+        // A cold pull waits at most 200 ms for the catalog, and it may both read and write.
+        ReaderSetup = ["PRAGMA busy_timeout = 100", "PRAGMA trusted_schema = OFF", "PRAGMA query_only = ON"],
+        Patient = "PRAGMA busy_timeout = 100",
+        Impatient = "PRAGMA busy_timeout = 0",
         Durable = "PRAGMA synchronous = FULL",
         Relaxed = "PRAGMA synchronous = NORMAL",
         TableExists = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = @name",
@@ -55,13 +65,20 @@ internal sealed record Dialect
         IsOutside = failure => failure is SqliteException { SqliteErrorCode: 5 or 6 or 8 or 10 or 11 or 13 or 14 or 15 or 26 },
     };
 
-    /// <summary>The connections to a database file. They are pooled by <see cref="ReadPool"/>, which keeps their prepared commands too.</summary>
+    /// <summary>
+    /// The connections to a database file. They are pooled by <see cref="ReadPool"/>, which keeps their prepared commands too. The library's
+    /// own waiting for a held database, in steps of 150 ms and of a second at least, is turned off: the statements above say how long.
+    /// </summary>
     public static DbDataSource OpenSqlite(string path) => SqliteFactory.Instance.CreateDataSource(
-        new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = 5 }.ConnectionString);
+        new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = -1 }.ConnectionString);
 
-    public void SetUp(DbConnection connection, bool reader)
+    public void SetUpWriter(DbConnection connection) => Run(connection, Setup);
+
+    public void SetUpReader(DbConnection connection) => Run(connection, ReaderSetup);
+
+    private static void Run(DbConnection connection, ImmutableArray<string> statements)
     {
-        foreach (var statement in Setup.AddRange(reader ? ReaderSetup : WriterSetup))
+        foreach (var statement in statements)
         {
             using var command = connection.CreateCommand();
             command.CommandText = statement;

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using Millpond.Images;
 
 namespace Millpond.Server.Catalog;
 
@@ -13,11 +14,11 @@ namespace Millpond.Server.Catalog;
 public sealed record ManifestDocument(
     string MediaType, string? ArtifactType, Descriptor? Subject, ImmutableArray<Descriptor> Manifests, ImmutableArray<Descriptor> Blobs)
 {
-    public const string DockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
-    public const string DockerManifestList = "application/vnd.docker.distribution.manifest.list.v2+json";
-    public const string OciManifest = "application/vnd.oci.image.manifest.v1+json";
-    public const string OciIndex = "application/vnd.oci.image.index.v1+json";
-    public const string OciArtifact = "application/vnd.oci.artifact.manifest.v1+json";
+    public const string DockerManifest = ManifestTypes.DockerManifest;
+    public const string DockerManifestList = ManifestTypes.DockerManifestList;
+    public const string OciManifest = ManifestTypes.OciManifest;
+    public const string OciIndex = ManifestTypes.OciIndex;
+    public const string OciArtifact = ManifestTypes.OciArtifact;
 
     /// <summary>
     /// The children that belong wherever this manifest belongs, because a registry has checked that it holds them. Of foreign layers,
@@ -42,15 +43,8 @@ public sealed record ManifestDocument(
     /// <param name="mediaType">From the Content-Type, parameters are dropped; where empty, the document's own is taken.</param>
     public static ManifestDocument? TryParse(ReadOnlyMemory<byte> content, string mediaType)
     {
-        try
-        {
-            using var json = JsonDocument.Parse(content);
-            return json.RootElement.ValueKind == JsonValueKind.Object ? Read(json.RootElement, WithoutParameters(mediaType)) : null;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
+        using var json = ForeignJson.TryParse(content);
+        return json?.RootElement.ValueKind == JsonValueKind.Object ? Read(json.RootElement, WithoutParameters(mediaType)) : null;
     }
 
     private static ManifestDocument Read(JsonElement json, string asked)
@@ -78,8 +72,8 @@ public sealed record ManifestDocument(
                 continue;
             }
 
-            children.AddRange(One(json, property.Name));
-            children.AddRange(Many(json, property.Name));
+            // By its value and not by its name: looking each name up would take time by the square of their number.
+            children.AddRange(Descriptors(property.Value));
         }
 
         return new(
@@ -100,29 +94,19 @@ public sealed record ManifestDocument(
         json.TryGetProperty("config", out var config) && config.ValueKind == JsonValueKind.Object
         && config.TextOf("mediaType") is { Length: > 0 } text ? text : null;
 
-    private static IEnumerable<Descriptor> One(JsonElement json, string name)
-    {
-        if (json.TryGetProperty(name, out var child) && Descriptor.TryRead(child) is { } descriptor)
-        {
-            yield return descriptor;
-        }
-    }
+    private static IEnumerable<Descriptor> One(JsonElement json, string name) =>
+        json.TryGetProperty(name, out var child) && child.ValueKind == JsonValueKind.Object ? Descriptors(child) : [];
 
-    private static IEnumerable<Descriptor> Many(JsonElement json, string name)
-    {
-        if (!json.TryGetProperty(name, out var list) || list.ValueKind != JsonValueKind.Array)
-        {
-            yield break;
-        }
+    private static IEnumerable<Descriptor> Many(JsonElement json, string name) =>
+        json.TryGetProperty(name, out var list) && list.ValueKind == JsonValueKind.Array ? Descriptors(list) : [];
 
-        foreach (var child in list.EnumerateArray())
-        {
-            if (Descriptor.TryRead(child) is { } descriptor)
-            {
-                yield return descriptor;
-            }
-        }
-    }
+    /// <summary>A descriptor alone, or those of a list.</summary>
+    private static IEnumerable<Descriptor> Descriptors(JsonElement json) => json.ValueKind switch
+    {
+        JsonValueKind.Array => json.EnumerateArray().Select(Descriptor.TryRead).OfType<Descriptor>(),
+        JsonValueKind.Object when Descriptor.TryRead(json) is { } one => [one],
+        _ => [],
+    };
 
     private static string WithoutParameters(string mediaType)
     {

@@ -1,4 +1,6 @@
+using System.Data;
 using System.Data.Common;
+using Dapper;
 
 namespace Millpond.Server.Catalog;
 
@@ -7,15 +9,12 @@ internal sealed class ReadConnection(DbConnection connection) : IDisposable
 {
     private readonly Dictionary<string, DbCommand> prepared = [];
 
-    /// <summary>For reads that are not on the path of a pull.</summary>
-    public DbConnection Connection => connection;
-
-    /// <summary>The first row, or the default value where there is none; the keys are bound to <c>@k0</c>, <c>@k1</c>.</summary>
-    public T? Find<T>(string sql, Func<DbDataReader, T> row, params ReadOnlySpan<string> keys)
+    /// <summary>The first row, or the default value where there is none; the keys (texts, 64-bit numbers) are bound to <c>@k0</c>, <c>@k1</c>.</summary>
+    public ValueTask<T?> FindAsync<T>(string sql, Func<DbDataReader, T> row, params ReadOnlySpan<object> keys)
     {
         if (!prepared.TryGetValue(sql, out var command))
         {
-            command = Prepare(sql, keys.Length);
+            command = Prepare(sql, keys);
         }
 
         for (var i = 0; i < keys.Length; i++)
@@ -23,9 +22,12 @@ internal sealed class ReadConnection(DbConnection connection) : IDisposable
             command.Parameters[i].Value = keys[i];
         }
 
-        using var reader = command.ExecuteReader();
-        return reader.Read() ? row(reader) : default;
+        return FirstAsync(command, row);
     }
+
+    /// <summary>All rows, for reads that are not on the path of a pull.</summary>
+    public async ValueTask<IReadOnlyList<T>> ListAsync<T>(string sql, object? parameters = null) =>
+        (await connection.QueryAsync<T>(sql, parameters)).AsList();
 
     public void Dispose()
     {
@@ -37,15 +39,21 @@ internal sealed class ReadConnection(DbConnection connection) : IDisposable
         connection.Dispose();
     }
 
-    private DbCommand Prepare(string sql, int keys)
+    private static async ValueTask<T?> FirstAsync<T>(DbCommand command, Func<DbDataReader, T> row)
+    {
+        await using var reader = await command.ExecuteReaderAsync();
+        return await reader.ReadAsync() ? row(reader) : default;
+    }
+
+    private DbCommand Prepare(string sql, ReadOnlySpan<object> keys)
     {
         var command = connection.CreateCommand();
         command.CommandText = sql;
-        for (var i = 0; i < keys; i++)
+        for (var i = 0; i < keys.Length; i++)
         {
             var parameter = command.CreateParameter();
             parameter.ParameterName = $"@k{i}";
-            parameter.DbType = System.Data.DbType.String;
+            parameter.DbType = keys[i] is long ? DbType.Int64 : DbType.String;
             command.Parameters.Add(parameter);
         }
 

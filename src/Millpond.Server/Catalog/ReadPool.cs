@@ -12,27 +12,36 @@ internal sealed class ReadPool(DbDataSource source, Dialect dialect) : IDisposab
     private readonly ConcurrentBag<ReadConnection> idle = [];
     private volatile bool disposed;
 
-    /// <summary>Lends a connection to one read. A connection on which a read failed is not used again.</summary>
-    public T Read<T>(Func<ReadConnection, T> read)
+    /// <summary>
+    /// Lends a connection to one read. A connection on which a read failed is not used again. Over SQLite, whose calls block, the task has
+    /// ended when it is returned.
+    /// </summary>
+    /// <exception cref="CatalogUnreadableException">Another program or the disk is at fault, or another program has changed the tables.</exception>
+    public async ValueTask<T> ReadAsync<T>(Func<ReadConnection, ValueTask<T>> read)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        var connection = idle.TryTake(out var kept) ? kept : Open();
+        ReadConnection? connection = null;
         var done = false;
         try
         {
-            var value = read(connection);
+            connection = idle.TryTake(out var kept) ? kept : await OpenAsync();
+            var value = await read(connection);
             done = true;
             return value;
+        }
+        catch (DbException failure)
+        {
+            throw new CatalogUnreadableException(failure);
         }
         finally
         {
             if (done && idle.Count < MostIdle)
             {
-                idle.Add(connection);
+                idle.Add(connection!);
             }
             else
             {
-                connection.Dispose();
+                connection?.Dispose();
             }
 
             if (disposed)
@@ -48,17 +57,17 @@ internal sealed class ReadPool(DbDataSource source, Dialect dialect) : IDisposab
         CloseIdle();
     }
 
-    private ReadConnection Open()
+    private async ValueTask<ReadConnection> OpenAsync()
     {
-        var connection = source.OpenConnection();
+        var connection = await source.OpenConnectionAsync();
         try
         {
-            dialect.SetUp(connection, reader: true);
+            dialect.SetUpReader(connection);
             return new(connection);
         }
         catch (DbException)
         {
-            connection.Dispose();
+            await connection.DisposeAsync();
             throw;
         }
     }

@@ -14,7 +14,9 @@ internal sealed class AdmissionAssembly(Draft draft)
     {
         var listen = server.Get(AdmissionListen);
         var registry = Registry();
-        new FileChecks(draft.Mistakes).Pair(server, AdmissionCertificate, AdmissionKey);
+        var files = new FileChecks(draft.Mistakes);
+        files.Pair(server, AdmissionCertificate, AdmissionKey);
+        files.Readable(server, AdmissionClientCa);
         CheckTiers(rules);
         if (!listen.IsEmpty)
         {
@@ -33,6 +35,7 @@ internal sealed class AdmissionAssembly(Draft draft)
             Listen = listen,
             Registry = registry,
             Tls = server.Get(AdmissionCertificate) is { } certificate && server.Get(AdmissionKey) is { } key ? new(certificate, key) : null,
+            ClientAuthority = server.Get(AdmissionClientCa),
             Hosts = server.Get(AdmissionHosts),
             Tiers = server.Get(AdmissionTiers),
             ExcludedNamespaces = server.Get(AdmissionExcludeNamespaces),

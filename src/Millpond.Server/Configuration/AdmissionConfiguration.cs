@@ -21,6 +21,9 @@ public sealed record AdmissionConfiguration
     /// <summary>The listeners' certificate; null = one that the server makes itself.</summary>
     public TlsFiles? Tls { get; init; }
 
+    /// <summary>PEM file with the authority under which API servers must have a certificate; null = whoever reaches a listener may ask.</summary>
+    public string? ClientAuthority { get; init; }
+
     /// <summary>Names and addresses in a certificate that the server makes itself.</summary>
     public ImmutableArray<string> Hosts { get; init; } = UsualHosts;
 

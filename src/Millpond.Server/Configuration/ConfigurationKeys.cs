@@ -28,7 +28,23 @@ public static class ConfigurationKeys
     internal static readonly ConfigurationKey<string?> Data = Default(TopLevel, "data", KeyTypes.Folder, "./millpond-data",
         "The folder of everything kept. Locked: a second server on it is refused, and so is a format newer than the program");
     internal static readonly ConfigurationKey<AccessMode> AccessMode = Optional(TopLevel, "access.mode", KeyTypes.AccessMode,
-        "Who may pull. `anonymous`: whoever reaches a listener", "`anonymous` on loopback, else it must be said");
+        "Who may pull. `anonymous`: whoever reaches a listener; `token`: whoever has logged in and may, and whoever asks where a rule says `access: anonymous`",
+        "`anonymous` on loopback, else it must be said");
+    internal static readonly ConfigurationKey<string?> AccessRobots = Optional(TopLevel, "access.robots", KeyTypes.File,
+        "File of logins by password, a line each: `name:hash:policy[,policy]`. `millpond access hash` makes the hash; policies are `PullOnly`, `ReadOnly`, `PowerUser`, `FullAccess`. Read again when it changes");
+    internal static readonly ConfigurationKey<string?> EcrAccount = Default(TopLevel, "ecr.account", KeyTypes.Account, "000000000000",
+        "The account that owns the registry, in ARNs and as `registryId`");
+    internal static readonly ConfigurationKey<string?> EcrRegion = Default(TopLevel, "ecr.region", KeyTypes.Region, "us-east-1", "The region in ARNs");
+    internal static readonly ConfigurationKey<string?> SecretsKeyFile = Optional(TopLevel, "secrets.keyFile", KeyTypes.File,
+        "File with the key that seals secrets and access keys in the catalog: lines of 32 random bytes in base64, the first seals (`openssl rand -base64 32`)", "one of its own, in `secrets` under `data`");
+    internal static readonly ConfigurationKey<string?> SecretsKeyEnv = Optional(TopLevel, "secrets.keyEnv", KeyTypes.Variable,
+        "Environment variable with that key, instead of a file");
+    internal static readonly ConfigurationKey<bool> SecretsAws = Default(TopLevel, "secrets.aws", KeyTypes.Boolean, "false",
+        "`true` = rules made through the API may name secrets that are not kept here, but in AWS's Secrets Manager");
+    internal static readonly ConfigurationKey<Uri?> SecretsAwsEndpoint = Optional(TopLevel, "secrets.awsEndpoint", KeyTypes.SecretServiceUrl,
+        "Where AWS's Secrets Manager is", "AWS's own of the secret's region");
+    internal static readonly ConfigurationKey<string?> SecretsAwsCredentials = Optional(TopLevel, "secrets.awsCredentials", KeyTypes.File,
+        "Shared credentials file with the key that it is asked with; the profile is `AWS_PROFILE` or `default`", "what AWS tools would use: `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or the file of `AWS_SHARED_CREDENTIALS_FILE`");
     internal static readonly ConfigurationKey<ImmutableArray<Uri>> OperationsListen = Optional(TopLevel, "operations.listen", KeyTypes.ListenUrls,
         "Listeners of their own for health, metrics and `/-/`", "the main listener");
     internal static readonly ConfigurationKey<ImmutableArray<Uri>> AdmissionListen = Optional(TopLevel, "admission.listen", KeyTypes.ListenUrls,
@@ -42,6 +58,8 @@ public static class ConfigurationKeys
     internal static readonly ConfigurationKey<string?> AdmissionKey = Optional(TopLevel, "admission.tls.key", KeyTypes.File, "PEM file with its private key");
     internal static readonly ConfigurationKey<bool> AdmissionSelfSigned = Default(TopLevel, "admission.selfSigned", KeyTypes.Boolean, "false",
         "`true` = a certificate under an authority that the server makes and keeps in `data`; the log says its `caBundle`");
+    internal static readonly ConfigurationKey<string?> AdmissionClientCa = Optional(TopLevel, "admission.clientCa", KeyTypes.File,
+        "PEM file with the authority under which API servers must show a certificate; others are answered 403. Read again when it changes", "whoever reaches the listener may ask");
     internal static readonly ConfigurationKey<ImmutableArray<string>> AdmissionHosts = Default(TopLevel, "admission.hosts", KeyTypes.Hosts, "millpond.millpond.svc",
         "What API servers call this server, in its own certificate");
     internal static readonly ConfigurationKey<ImmutableArray<string>> AdmissionExcludeNamespaces = Default(
@@ -62,14 +80,24 @@ public static class ConfigurationKeys
         "How many fills may run on without a reader");
     internal static readonly ConfigurationKey<long> NearlyDone = Default(TopLevel, "storage.nearlyDone", KeyTypes.Size, "64MiB",
         "A fill with no more than this left runs on without a reader in any case");
+    internal static readonly ConfigurationKey<int> Uploads = Default(TopLevel, "push.uploads", KeyTypes.PositiveCount, "1000",
+        "How many uploads may be under way at once; beyond it the one that was left alone longest, ten minutes at least, makes room");
+    internal static readonly ConfigurationKey<SizeLimit> UploadBytes = Default(TopLevel, "push.uploadBytes", KeyTypes.SizeOrPercent, "50%",
+        "What all uploads under way may take together, of the disk's size or in bytes; they count for `storage.limit` too");
+    internal static readonly ConfigurationKey<TimeSpan> UploadsFor = Default(TopLevel, "push.uploadsFor", KeyTypes.Duration, "24h",
+        "How long an upload that nobody goes on with keeps what it has, also over restarts");
+    internal static readonly ConfigurationKey<bool> SparseIndexes = Default(TopLevel, "push.sparseIndexes", KeyTypes.Boolean, "false",
+        "`true` = an index may be pushed before the manifests it names, or without some of them");
     internal static readonly ConfigurationKey<TimeSpan> NegativeAbsent = Default(TopLevel, "negativeCache.absent", KeyTypes.Duration, "30s",
         "How long an upstream's 404 is believed");
     internal static readonly ConfigurationKey<TimeSpan> NegativeRefused = Default(TopLevel, "negativeCache.refused", KeyTypes.Duration, "30s",
         "How long an upstream's 401 or 403 is believed for the same credential");
+    internal static readonly ConfigurationKey<int> Connections = Default(TopLevel, "limits.connections", KeyTypes.PositiveCount, "10000",
+        "Connections that a listener for pulls has open at once; further ones are closed. Operations and reviews are not limited");
     internal static readonly ConfigurationKey<TimeSpan> ShutdownGrace = Default(TopLevel, "shutdown.grace", KeyTypes.ShortDuration, "30s",
         "How long running requests, and fills with readers, go on after SIGTERM");
     internal static readonly ConfigurationKey<LogLevel> LogLevel = Default(TopLevel, "log.level", KeyTypes.LogLevel, "info", "The least severe line that is written");
-    internal static readonly ConfigurationKey<LogFormat> LogFormat = Default(TopLevel, "log.format", KeyTypes.LogFormat, "json", "How lines are written");
+    internal static readonly ConfigurationKey<LogFormat?> LogFormat = Optional(TopLevel, "log.format", KeyTypes.LogFormat, "How lines are written", "`text` on a terminal, else `json`");
     internal static readonly ConfigurationKey<bool> LogAccess = Default(TopLevel, "log.access", KeyTypes.Boolean, "true", "A line per request");
 
     internal static readonly ConfigurationKey<string?> RulePrefix = Optional(Rule, "prefix", KeyTypes.Prefix,
@@ -81,16 +109,24 @@ public static class ConfigurationKeys
         "Put before the repository at the upstream, as in ECR; not for `ROOT`");
     internal static readonly ConfigurationKey<ImmutableArray<string>> RuleHosts = Optional(Rule, "hosts", KeyTypes.Hosts,
         "Names of this server that mean the rule and no other, without the prefix in the path");
+    internal static readonly ConfigurationKey<ImmutableArray<string>> RuleStandsFor = Optional(Rule, "standsFor", KeyTypes.RegistryHosts,
+        "Further registries that are pulled by the rule, because its upstream is a cache of them: `?ns=`, rewriting, mirrors, coverage and reviews take their images to it. Repositories have the same names there as below `upstreamRepositoryPrefix`");
     internal static readonly ConfigurationKey<bool> RuleAnonymous = Default(Rule, "anonymous", KeyTypes.Boolean, "false",
         "`true` = pull an opt-in upstream without a credential");
+    internal static readonly ConfigurationKey<AccessMode?> RuleAccess = Optional(Rule, "access", KeyTypes.RuleAccess,
+        "`anonymous`: whoever asks may pull by the rule, first pulls included; `token`: who has logged in and may", "as `access.mode`");
     internal static readonly ConfigurationKey<string?> CredentialFile = Optional(Rule, "credential.file", KeyTypes.File,
         "JSON file `{\"username\": \"…\", \"accessToken\": \"…\"}`; read again when it changes");
     internal static readonly ConfigurationKey<string?> CredentialUsernameEnv = Optional(Rule, "credential.usernameEnv", KeyTypes.Variable,
         "Environment variable with the user name, together with `tokenEnv`, instead of `file`");
     internal static readonly ConfigurationKey<string?> CredentialTokenEnv = Optional(Rule, "credential.tokenEnv", KeyTypes.Variable,
         "Environment variable with the access token");
+    internal static readonly ConfigurationKey<string?> CredentialSecretArn = Optional(Rule, "credential.secretArn", KeyTypes.SecretArn,
+        "ARN of a secret kept by this server's own Secrets Manager, which holds what `file` does; a change holds from the next request on");
+    internal static readonly ConfigurationKey<string?> CredentialAwsSecretArn = Optional(Rule, "credential.awsSecretArn", KeyTypes.SecretArn,
+        "ARN of a secret of AWS's Secrets Manager. It is asked for again after five minutes, and when the upstream refuses it; for a day the last value is used while AWS does not answer");
     internal static readonly ConfigurationKey<ImmutableArray<string>> RuleAllow = Optional(Rule, "allow", KeyTypes.Globs,
-        "Which repositories at the upstream may be pulled (below `upstreamRepositoryPrefix`). A rule with a credential that is pulled anonymously must state it",
+        "Which repositories at the upstream may be pulled (below `upstreamRepositoryPrefix`). A rule that anybody pulls by and that has a credential, a client certificate or headers that may authenticate must state it",
         "all");
     internal static readonly ConfigurationKey<ImmutableArray<string>> RuleDeny = Optional(Rule, "deny", KeyTypes.Globs, "Which of the allowed ones may not. What may not be pulled is not named by `_catalog` either");
 
@@ -98,6 +134,8 @@ public static class ConfigurationKeys
         "How long a tag is served without asking the upstream; `0s` = ask at every pull");
     internal static readonly ConfigurationKey<OnUpstreamDelete> OnUpstreamDelete = Default(RuleAndDefaults, "onUpstreamDelete", KeyTypes.OnUpstreamDelete, "keep",
         "What a tag does that the upstream has deleted");
+    internal static readonly ConfigurationKey<ImageCompletion> CompleteImages = Default(RuleAndDefaults, "completeImages", KeyTypes.ImageCompletion, "layers",
+        "When the rest of a pulled image (that platform) is fetched in the background: once a client has asked for its manifest and a `layers`, `always` once its manifest was pulled, or `never`");
     internal static readonly ConfigurationKey<IndexCompletion> CompleteIndexes = Default(RuleAndDefaults, "completeIndexes", KeyTypes.Completion, "none",
         "Which other platforms of a pulled index are fetched in the background. `off` and `false` are read as `none`");
     internal static readonly ConfigurationKey<TimeSpan> TimeoutConnect = Default(RuleAndDefaults, "timeouts.connect", KeyTypes.PositiveDuration, "10s",
@@ -120,15 +158,15 @@ public static class ConfigurationKeys
         "PEM file of a client certificate");
     internal static readonly ConfigurationKey<string?> UpstreamKey = Optional(RuleAndDefaults, "tls.key", KeyTypes.File, "PEM file of its private key");
     internal static readonly ConfigurationKey<bool> UpstreamInsecure = Default(RuleAndDefaults, "tls.insecure", KeyTypes.Boolean, "false",
-        "`true` = believe any certificate");
+        "`true` = believe any certificate; not beside `tls.ca`. Warned of at every start");
     internal static readonly ConfigurationKey<string?> Proxy = Optional(RuleAndDefaults, "proxy", KeyTypes.Proxy,
         "The proxy to the upstream, its token and its blob hosts", "the environment's");
     internal static readonly ConfigurationKey<ImmutableArray<KeyValuePair<string, string>>> Headers = Optional(RuleAndDefaults, "headers", KeyTypes.Headers,
-        "Sent with every request to the upstream");
+        "Sent with every request to the upstream. But for a harmless few (`User-Agent`, `Via`, `X-Request-Id` and their like) each counts as a credential: `allow` must be stated");
     internal static readonly ConfigurationKey<ImmutableArray<Uri>> TokenRealms = Optional(RuleAndDefaults, "tokenRealms", KeyTypes.Urls,
         "Token endpoints the credential may be sent to beside the upstream's own origin");
     internal static readonly ConfigurationKey<bool> PrivateRedirects = Default(RuleAndDefaults, "privateRedirects", KeyTypes.Boolean, "false",
-        "`true` = follow redirects to private addresses although the upstream is public");
+        "`true` = follow redirects to private addresses although the upstream is public; to loopback, link-local and metadata addresses only an upstream that is there itself leads");
 
     internal static readonly ConfigurationKey<Uri?> ListenerUrl = Optional(Listener, "url", KeyTypes.ListenUrl,
         "A whole listener for one rule (docker's `registry-mirrors`)", "required");
@@ -141,7 +179,7 @@ public static class ConfigurationKeys
     public static ImmutableArray<ConfigurationKey> All { get; } = [.. Table];
 
     /// <summary>Top-level words that later versions will read.</summary>
-    public static ImmutableArray<string> Reserved { get; } = ["store", "catalog", "cluster", "lifecycle", "secrets"];
+    public static ImmutableArray<string> Reserved { get; } = ["store", "catalog", "cluster", "lifecycle"];
 
     internal static IEnumerable<ConfigurationKey> In(ImmutableArray<KeyScope> scopes) => All.Where(k => scopes.Contains(k.Scope));
 

@@ -17,7 +17,10 @@ internal sealed class EnvironmentSource(IReadOnlyDictionary<string, string> envi
     private static readonly ImmutableArray<ConfigurationKey> RuleKeys = [.. ConfigurationKeys.In([KeyScope.Rule, KeyScope.RuleAndDefaults])];
 
     private static readonly ImmutableArray<ConfigurationKey> CredentialKeys =
-        [ConfigurationKeys.CredentialFile, ConfigurationKeys.CredentialUsernameEnv, ConfigurationKeys.CredentialTokenEnv];
+        [
+            ConfigurationKeys.CredentialFile, ConfigurationKeys.CredentialUsernameEnv, ConfigurationKeys.CredentialTokenEnv, ConfigurationKeys.CredentialSecretArn,
+            ConfigurationKeys.CredentialAwsSecretArn,
+        ];
 
     /// <summary>Rules whose credential the environment has begun to replace.</summary>
     private readonly HashSet<Settings> credentialReplaced = [];
@@ -50,7 +53,15 @@ internal sealed class EnvironmentSource(IReadOnlyDictionary<string, string> envi
         }
         else if (FindKey(variable.Name) is var (section, key))
         {
-            section.Read(key, key.FromText(variable.Value), variable.Origin, draft.Mistakes);
+            var node = key.FromText(variable.Value);
+            if (!variable.IsEmpty || node.Kind == NodeKind.List)
+            {
+                section.Read(key, node, variable.Origin, draft.Mistakes);
+            }
+        }
+        else if (variable.IsEmpty)
+        {
+            // As not written.
         }
         else if (ConfigurationKeys.Reserved.Contains(variable.Name.Split("__")[0].ToLowerInvariant()))
         {
@@ -80,9 +91,21 @@ internal sealed class EnvironmentSource(IReadOnlyDictionary<string, string> envi
         var key = RuleKeys.Where(k => name.EndsWith($"__{k.VariablePath}", StringComparison.Ordinal)).MaxBy(k => k.VariablePath.Length);
         if (key is null)
         {
+            if (variable.IsEmpty)
+            {
+                return;
+            }
+
             var cut = name.IndexOf("__", StringComparison.Ordinal);
             var rule = cut < 0 ? name : name[..cut];
             Unknown(variable, RuleKeys.Select(k => $"{RulesPrefix}{rule}__{k.VariablePath}"));
+            return;
+        }
+
+        // As not written, so that it neither makes a rule nor replaces a part of one; of lists it is the empty one.
+        var node = key.FromText(variable.Value);
+        if (variable.IsEmpty && node.Kind != NodeKind.List)
+        {
             return;
         }
 
@@ -101,7 +124,7 @@ internal sealed class EnvironmentSource(IReadOnlyDictionary<string, string> envi
             }
         }
 
-        section.Read(key, key.FromText(variable.Value), variable.Origin, draft.Mistakes);
+        section.Read(key, node, variable.Origin, draft.Mistakes);
     }
 
     private Settings? FindRule(Variable variable, string folded, ConfigurationKey key)
@@ -122,8 +145,8 @@ internal sealed class EnvironmentSource(IReadOnlyDictionary<string, string> envi
             return null;
         }
 
-        var prefix = prefixes is [var only] ? only : folded == PullThroughRule.RootPrefix ? folded : folded.ToLowerInvariant().Replace('_', '-');
-        if (prefix != PullThroughRule.RootPrefix && !RepositoryName.TryParse(prefix, out _))
+        var prefix = prefixes is [var only] ? only : folded == RuleNames.Root ? folded : folded.ToLowerInvariant().Replace('_', '-');
+        if (prefix != RuleNames.Root && !RepositoryName.TryParse(prefix, out _))
         {
             draft.Mistakes.Add(variable.Origin.Mistake(
                 $"'{folded}' is no rule's prefix", "Write the prefix in upper case, with _ for -, . and /, as in MILLPOND__RULES__DOCKER_HUB__ALLOW"));
@@ -182,6 +205,8 @@ internal sealed class EnvironmentSource(IReadOnlyDictionary<string, string> envi
     /// <param name="Name">The name after our prefix, in upper case.</param>
     private readonly record struct Variable(string Given, string Name, string Value)
     {
+        public bool IsEmpty => string.IsNullOrWhiteSpace(Value);
+
         public SettingOrigin Origin => SettingOrigin.Outside(Given);
     }
 }

@@ -115,7 +115,7 @@ internal sealed class FileSource(string file, Draft draft)
 
     private void Entry(NodeEntry entry, string displayPrefix, string pathPrefix, ImmutableArray<KeyScope> scopes, Settings settings)
     {
-        var display = displayPrefix + entry.Key;
+        var display = displayPrefix + KeyType.Name(entry.Key);
         var path = pathPrefix + entry.Key;
         if (ConfigurationKeys.Find(scopes, path) is { } key)
         {
@@ -128,7 +128,7 @@ internal sealed class FileSource(string file, Draft draft)
         else
         {
             var (what, remedy) = UnknownKey.Explain(path, pathPrefix, scopes);
-            Mistake(entry.Line, display, what, remedy);
+            Mistake(entry.Line, displayPrefix + KeyType.Name(entry.Key), what, remedy);
         }
     }
 

@@ -31,11 +31,16 @@ internal static class HeaderType
             var at = value with { Line = line ?? value.Line };
             if (name.Length == 0 || name.AsSpan().ContainsAnyExcept(NameCharacters))
             {
-                complain(at, $"{KeyType.Quote(name)} is no header's name", Remedy);
+                complain(at, "what stands there is no header's name (not shown, it may hold its value)", Remedy);
             }
             else if (Ours.Contains(name, StringComparer.OrdinalIgnoreCase))
             {
                 complain(at, $"the header {name} is set by every pull itself", "Leave it out; a login belongs in 'credential'");
+            }
+            else if (value.Kind == NodeKind.Null)
+            {
+                // Its name may be a value, too.
+                complain(at, "a header has no value", "Write one line of ASCII text behind its name");
             }
             else if (value.Kind != NodeKind.Scalar || value.Text.Any(c => char.IsControl(c) || c > '~'))
             {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.RegularExpressions;
 
 namespace Millpond.Server.Configuration;
 
@@ -28,8 +29,11 @@ internal sealed class KeyType<T>(
 }
 
 /// <summary>The ways types are made.</summary>
-internal static class KeyType
+internal static partial class KeyType
 {
+    /// <summary>Longer than any key there is, and shorter than most tokens.</summary>
+    private const int LongestName = 40;
+
     /// <summary>A type with one text for one value, for keys that have a default.</summary>
     public static KeyType<T> Scalar<T>(string name, string remedy, Func<string, Parsed<T>> parse)
         where T : struct => new(name, default, (node, complain) => ReadScalar(node, complain, name, remedy, parse));
@@ -47,6 +51,14 @@ internal static class KeyType
             var found = Array.FindIndex(choices, c => string.Equals(c.Word, text, StringComparison.OrdinalIgnoreCase));
             return found >= 0 ? choices[found].Value : Parsed<T>.Wrong($"{Quote(text)} is none of the choices");
         });
+    }
+
+    /// <summary>A choice for a key that may be absent.</summary>
+    public static KeyType<T?> OptionalChoice<T>(params (string Word, T Value)[] choices)
+        where T : struct
+    {
+        var choice = Choice(choices);
+        return new(choice.Name, null, (node, complain) => choice.Read(node, complain), choice.FromText);
     }
 
     /// <summary>A list; one value alone is a list of one, and in a variable the values are separated by commas.</summary>
@@ -83,15 +95,39 @@ internal static class KeyType
         return parsed.Value;
     }
 
+    // Something with a colon and no port behind it: user and password with the @ mistyped.
+    private static bool MayHoldUserInfo(string text)
+    {
+        var start = text.IndexOf("//", StringComparison.Ordinal);
+        var authority = text[(start < 0 ? 0 : start + 2)..].Split('/', ',')[0];
+        var colon = authority.IndexOf(':', StringComparison.Ordinal);
+        return colon >= 0 && !authority.StartsWith('[') && authority.AsSpan(colon + 1).Trim().ContainsAnyExceptInRange('0', '9');
+    }
+
     /// <summary>A written value in a message: short, on one line, and without what may be a password.</summary>
     public static string Quote(string text)
     {
-        if (text.Contains('@'))
+        if (text.Contains('@') || MayHoldPassword().IsMatch(text) || MayHoldUserInfo(text))
         {
             return "the value";
         }
 
+        return QuoteLine(text);
+    }
+
+    /// <summary>A written name in a message, where it reads as one: what lost its colon, or its place, may be a secret and its name in one.</summary>
+    public static string Name(string text) => text.Length <= LongestName && WordCharacters().IsMatch(text) ? text : "…";
+
+    private static string QuoteLine(string text)
+    {
         var line = string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c));
         return line.Length > 80 ? $"'{line[..80]}…'" : $"'{line}'";
     }
+
+    /// <summary>A URL whose host is followed by more than a port: its user and password, had the @ not been forgotten.</summary>
+    [GeneratedRegex("//[^/]*:[0-9]*[^0-9/]")]
+    private static partial Regex MayHoldPassword();
+
+    [GeneratedRegex("^[A-Za-z0-9_.<-]*$")]
+    private static partial Regex WordCharacters();
 }

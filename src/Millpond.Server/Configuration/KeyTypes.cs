@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
+using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging;
 using Millpond.Images;
 using static Millpond.Server.Configuration.KeyType;
@@ -8,7 +9,7 @@ using static Millpond.Server.Configuration.KeyType;
 namespace Millpond.Server.Configuration;
 
 /// <summary>The types that keys have.</summary>
-internal static class KeyTypes
+internal static partial class KeyTypes
 {
     private const string DurationRemedy = "Write a whole number and ms, s, m, h or d, such as 30m (10 years at most)";
     private const string SizeRemedy = "Write a whole number and B, KB, MB, GB, TB, KiB, MiB, GiB or TiB, such as 64MiB";
@@ -35,17 +36,23 @@ internal static class KeyTypes
 
     public static KeyType<bool> Boolean { get; } = Choice(("true", true), ("false", false));
 
-    public static KeyType<AccessMode> AccessMode { get; } = Scalar<AccessMode>("`anonymous`", "Write anonymous", text => text switch
-    {
-        "anonymous" => Configuration.AccessMode.Anonymous,
-        "token" => Parsed<AccessMode>.Wrong("the mode 'token' is reserved for later"),
-        _ => Parsed<AccessMode>.Wrong($"{Quote(text)} is no access mode"),
-    });
+    public static KeyType<AccessMode> AccessMode { get; } = Choice(("anonymous", Configuration.AccessMode.Anonymous), ("token", Configuration.AccessMode.Token));
+
+    public static KeyType<AccessMode?> RuleAccess { get; } = OptionalChoice(("anonymous", Configuration.AccessMode.Anonymous), ("token", Configuration.AccessMode.Token));
+
+    public static KeyType<string?> Account { get; } = Optional<string>("account", "Write twelve digits, in quotes: YAML takes them for a number", text =>
+        text.Length == 12 && text.All(char.IsAsciiDigit) ? text : Parsed<string>.Wrong($"{Quote(text)} is no account"));
+
+    public static KeyType<string?> Region { get; } = Optional<string>("region", "Write a region's name such as eu-west-1", text =>
+        text.Length is > 0 and <= 32 && text.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-') ? text : Parsed<string>.Wrong($"{Quote(text)} is no region"));
+
+    public static KeyType<ImageCompletion> ImageCompletion { get; } = Choice(
+        ("layers", Configuration.ImageCompletion.Layers), ("always", Configuration.ImageCompletion.Always), ("never", Configuration.ImageCompletion.Never));
 
     public static KeyType<OnUpstreamDelete> OnUpstreamDelete { get; } =
         Choice(("keep", Configuration.OnUpstreamDelete.Keep), ("follow", Configuration.OnUpstreamDelete.Follow));
 
-    public static KeyType<LogFormat> LogFormat { get; } = Choice(("json", Configuration.LogFormat.Json), ("text", Configuration.LogFormat.Text));
+    public static KeyType<LogFormat?> LogFormat { get; } = OptionalChoice(("json", Configuration.LogFormat.Json), ("text", Configuration.LogFormat.Text));
 
     public static KeyType<LogLevel> LogLevel { get; } = Choice(
         ("trace", Microsoft.Extensions.Logging.LogLevel.Trace), ("debug", Microsoft.Extensions.Logging.LogLevel.Debug),
@@ -68,6 +75,15 @@ internal static class KeyTypes
             ? Parsed<Uri>.Wrong($"{Quote(text)} has a path, but container clients always ask at /v2/")
             : ParseUrl(text));
 
+    /// <summary>Where something secret is asked for.</summary>
+    public static KeyType<Uri?> SecretServiceUrl { get; } = Optional<Uri>("URL", "Write the URL of a service, by https", text =>
+        ParseUrl(text) is { What: null, Value: { } url } && url.Scheme != Uri.UriSchemeHttps && !url.IsLoopback
+            ? Parsed<Uri>.Wrong($"By {Quote(text)} anybody on the way reads secrets")
+            : ParseUrl(text));
+
+    public static KeyType<string?> SecretArn { get; } = Optional<string>("secret's ARN", "Write arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME, as it was told when the secret was made", text =>
+        SecretArnPattern().IsMatch(text) ? text : Parsed<string>.Wrong("the value (not shown, it may be a secret) is no secret's ARN"));
+
     public static KeyType<ImmutableArray<Uri>> Urls { get; } = List<Uri>("URL", "Write a URL, such as https://sso.corp.example/token", ParseUrl);
 
     public static KeyType<ImmutableArray<IPNetwork>> Networks { get; } = List<IPNetwork>("network", "Write a network such as 10.0.0.0/8, or an address", ParseNetwork);
@@ -85,6 +101,12 @@ internal static class KeyTypes
 
     public static KeyType<ImmutableArray<string>> Hosts { get; } = List<string>(
         "host name", "Write a name without scheme and port, such as quay.cache.corp.example", ParseHost);
+
+    public static KeyType<ImmutableArray<string>> RegistryHosts { get; } = List<string>(
+        "registry", "Write registries as references name them, such as quay.io", text =>
+            RegistryAddress.TryParse(text, out var registry) && registry.Path is null
+                ? UpstreamHosts.Normalise(registry.Host)
+                : Parsed<string>.Wrong($"{Quote(text)} is no registry that a reference could name"), "list of registries");
 
     public static KeyType<RegistryAddress?> Registry { get; } = Optional<RegistryAddress>("registry", RegistryRemedy, ParseRegistry);
 
@@ -128,7 +150,7 @@ internal static class KeyTypes
     private static Parsed<string> ParsePath(string text) => text.Contains('\0') ? Parsed<string>.Wrong("the path holds a zero byte") : text;
 
     private static Parsed<Uri> ParseUrl(string text) =>
-        Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && url.Host.Length > 0 && url.UserInfo.Length == 0
+        Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && HostNames.IsValid(url) && url.UserInfo.Length == 0
             ? url
             : Parsed<Uri>.Wrong($"{Quote(text)} is no http or https URL without a user name");
 
@@ -158,7 +180,7 @@ internal static class KeyTypes
 
     private static Parsed<string> ParsePrefix(string text)
     {
-        if (text == PullThroughRule.RootPrefix || RepositoryName.TryParse(text, out _))
+        if (text == RuleNames.Root || RepositoryName.TryParse(text, out _))
         {
             return text;
         }
@@ -192,7 +214,10 @@ internal static class KeyTypes
             : Parsed<string>.Wrong($"{Quote(text)} matches no repository (names are in lower case, without the registry's host)");
 
     private static Parsed<string> ParseProxy(string text) =>
-        text == "none" || (Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" or "socks5" && url.Host.Length > 0)
+        text == "none" || (Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" or "socks5" && HostNames.IsValid(url))
             ? text
-            : Parsed<string>.Wrong($"{Quote(text)} is no proxy's URL");
+            : Parsed<string>.Wrong("the value (not shown, it may hold a password) is no proxy's URL");
+
+    [GeneratedRegex(@"\Aarn:aws(?:-[a-z]+)*:secretsmanager:[a-z0-9-]{1,32}:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,512}\z", RegexOptions.CultureInvariant)]
+    private static partial Regex SecretArnPattern();
 }

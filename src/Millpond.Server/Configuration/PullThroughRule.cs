@@ -1,40 +1,21 @@
 using System.Collections.Immutable;
+using Millpond.Images;
 
 namespace Millpond.Server.Configuration;
 
-/// <summary>One rule: what is pulled under <see cref="Prefix"/> comes from <see cref="Upstream"/>. Immutable; presets and defaults are already in it.</summary>
-public sealed record PullThroughRule
+/// <summary>One rule: what is pulled under its prefix comes from its upstream. Immutable; presets and defaults are already in it.</summary>
+public sealed record PullThroughRule : RuleNames
 {
-    /// <summary>The prefix that matches last, whatever a repository is called (ECR's <c>ROOT</c>).</summary>
-    public const string RootPrefix = "ROOT";
-
-    /// <summary>Whole path components (<c>quay</c>, <c>team-a/harbor</c>), or <see cref="RootPrefix"/>.</summary>
-    public required string Prefix { get; init; }
-
-    /// <summary>The upstream as users write it in references: <c>docker.io</c>, <c>quay.io</c>, <c>harbor.corp.example:8443</c>.</summary>
-    public required string UpstreamName { get; init; }
-
-    /// <summary>Where the upstream's API is: scheme, host and port (<c>https://registry-1.docker.io</c>).</summary>
-    public required Uri Upstream { get; init; }
-
-    public Tier Tier { get; init; } = Tier.ByRule;
-
-    /// <summary>Prepended to the repository at the upstream (ECR's <c>upstreamRepositoryPrefix</c>); null for none.</summary>
-    public string? UpstreamRepositoryPrefix { get; init; }
-
-    /// <summary>Host names that mean this rule, without a prefix in the path.</summary>
-    public ImmutableArray<string> Hosts { get; init; } = [];
-
     /// <summary>Said out loud that an opt-in upstream is pulled without a credential.</summary>
     public bool Anonymous { get; init; }
 
+    /// <summary>Who may pull by it.</summary>
+    public AccessMode Access { get; init; } = AccessMode.Anonymous;
+
+    /// <summary>Whether it was deleted: what is here by it is served, and upstream is not asked any more.</summary>
+    public bool IsRetired { get; init; }
+
     public CredentialSource? Credential { get; init; }
-
-    /// <summary>Globs over the repository at the upstream without <see cref="UpstreamRepositoryPrefix"/>; empty = all.</summary>
-    public ImmutableArray<string> Allow { get; init; } = [];
-
-    /// <summary>Globs as <see cref="Allow"/>; what they match is refused even when allowed.</summary>
-    public ImmutableArray<string> Deny { get; init; } = [];
 
     public UpstreamTls Tls { get; init; } = new();
 
@@ -43,16 +24,21 @@ public sealed record PullThroughRule
 
     public ImmutableArray<KeyValuePair<string, string>> Headers { get; init; } = [];
 
+    /// <summary>Whether the upstream may show this server what it shows to nobody else: by a credential, a header that may be one, or a client certificate.</summary>
+    public bool IsAuthenticated => Credential is not null || Tls.Certificate is not null || Headers.Any(header => !HarmlessHeaders.Contains(header.Key));
+
     /// <summary>Token endpoints the credential may be sent to beside the upstream's own origin.</summary>
     public ImmutableArray<Uri> TokenRealms { get; init; } = [];
 
-    /// <summary>Whether redirects to private addresses are followed although the upstream itself is public.</summary>
+    /// <summary>Whether redirects to private addresses are followed although the upstream itself is public. Loopback and link-local ones are not meant.</summary>
     public bool PrivateRedirects { get; init; }
 
     /// <summary>How long a tag is served without asking upstream; zero = ask at every pull.</summary>
     public TimeSpan RevalidateAfter { get; init; } = TimeSpan.FromHours(24);
 
     public OnUpstreamDelete OnUpstreamDelete { get; init; } = OnUpstreamDelete.Keep;
+
+    public ImageCompletion CompleteImages { get; init; } = ImageCompletion.Layers;
 
     public IndexCompletion CompleteIndexes { get; init; } = IndexCompletion.None;
 
@@ -64,22 +50,29 @@ public sealed record PullThroughRule
     public UpstreamLimits Limits { get; init; } = new();
 }
 
-/// <summary>Where a rule stands: presets that need no credential, presets that need one, and all others.</summary>
-public enum Tier
+/// <summary>When the rest of a pulled image is fetched in the background.</summary>
+public enum ImageCompletion
 {
-    Default,
-    OptIn,
-    ByRule,
+    /// <summary>Once a client has asked for one of its layers too.</summary>
+    Layers,
+
+    /// <summary>Once its manifest was pulled.</summary>
+    Always,
+    Never,
 }
 
+/// <summary>What a tag does that the upstream has deleted.</summary>
 public enum OnUpstreamDelete
 {
     Keep,
     Follow,
 }
 
-/// <summary>Where a credential comes from: a JSON file with <c>username</c> and <c>accessToken</c>, or two environment variables.</summary>
-public sealed record CredentialSource(string? File, string? UsernameEnv, string? TokenEnv);
+/// <summary>
+/// Where a credential comes from: a JSON file with <c>username</c> and <c>accessToken</c>, two environment variables, a secret kept here, or one of
+/// AWS's Secrets Manager.
+/// </summary>
+public sealed record CredentialSource(string? File, string? UsernameEnv, string? TokenEnv, string? SecretArn = null, string? AwsSecretArn = null);
 
 public sealed record UpstreamTls(string? Ca = null, string? Certificate = null, string? Key = null, bool Insecure = false);
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Millpond.Images;
 using static Millpond.Server.Configuration.ConfigurationKeys;
 
 namespace Millpond.Server.Configuration;
@@ -6,6 +7,8 @@ namespace Millpond.Server.Configuration;
 /// <summary>Puts a rule together from what was given, its preset and the defaults, and checks what holds between its keys.</summary>
 internal sealed class RuleAssembly(Draft draft, IReadOnlyDictionary<string, string> environment)
 {
+    private readonly CredentialAssembly credentials = new(draft, environment);
+
     public ImmutableArray<PullThroughRule> Assemble()
     {
         var written = draft.Rules.Select(r => r.Get(RulePrefix)).OfType<string>().ToHashSet(StringComparer.Ordinal);
@@ -14,13 +17,18 @@ internal sealed class RuleAssembly(Draft draft, IReadOnlyDictionary<string, stri
             draft.RuleFor(preset.Prefix, draft.Server.OriginOf(Presets));
         }
 
-        return [.. draft.Rules.Select(Assemble).OfType<PullThroughRule>()];
+        ImmutableArray<PullThroughRule> rules = [.. draft.Rules.Select(Assemble).OfType<PullThroughRule>()];
+        CheckStandsFor(rules);
+        return rules;
     }
+
+    /// <summary>A rule of which nothing is said but the defaults.</summary>
+    public PullThroughRule Defaults() => Value(new Settings(draft.Defaults.Origin), "defaults", "defaults.invalid", new Uri("https://defaults.invalid"));
 
     /// <summary>Opt-in presets without a rule, about which a pull is told what to create; none where presets are switched off.</summary>
     public ImmutableArray<Preset> Dormant(ImmutableArray<PullThroughRule> rules) => draft.Server.IsValid(Presets) && draft.Server.Get(Presets).IsEmpty
         ? []
-        : [.. Preset.All.Where(p => p.Tier == Tier.OptIn && rules.All(r => r.Prefix != p.Prefix))];
+        : [.. Preset.All.Where(p => p.Tier == Tier.OptIn && rules.All(r => r.Prefix != p.Prefix && !r.StandsFor.Contains(p.UpstreamName)))];
 
     private PullThroughRule? Assemble(Settings rule)
     {
@@ -44,15 +52,27 @@ internal sealed class RuleAssembly(Draft draft, IReadOnlyDictionary<string, stri
                 $"Write upstream: and a host such as gcr.io{(near is null ? "" : $", or the preset's name {near}")}");
         }
 
-        CheckCredential(rule, prefix, preset);
+        credentials.Check(rule, prefix, preset);
+        CheckAllow(rule, prefix);
         CheckFiles(rule);
-        if (prefix == PullThroughRule.RootPrefix && rule.IsGiven(RuleRepositoryPrefix))
+        CheckTrust(rule);
+        if (prefix == RuleNames.Root && rule.IsGiven(RuleRepositoryPrefix))
         {
             Mistake(rule.OriginOf(RuleRepositoryPrefix), "The ROOT rule takes no repository prefix", "Leave it out, or give the rule a prefix of its own");
         }
 
         var url = address?.Url ?? preset?.Upstream;
-        return url is null ? null : Value(rule, prefix, preset?.UpstreamName ?? address!.Name, url) with { Tier = preset?.Tier ?? Tier.ByRule };
+        if (url is null)
+        {
+            return null;
+        }
+
+        var value = Value(rule, prefix, preset?.UpstreamName ?? address!.Name, url) with { Tier = preset?.Tier ?? Tier.ByRule };
+
+        // A preset's registry by a cache that has it below a prefix: that prefix is the cache's, and no part of the registry's own names.
+        return preset is not null && address is not null && value.UpstreamRepositoryPrefix is not null && !UpstreamHosts.AreSame(address.Name, preset.UpstreamName)
+            ? value with { UpstreamName = address.Name, StandsFor = [preset.UpstreamName, .. value.StandsFor] }
+            : value;
     }
 
     private PullThroughRule Value(Settings rule, string prefix, string upstreamName, Uri upstream) => new()
@@ -61,13 +81,16 @@ internal sealed class RuleAssembly(Draft draft, IReadOnlyDictionary<string, stri
         UpstreamName = upstreamName,
         Upstream = upstream,
         UpstreamRepositoryPrefix = rule.Get(RuleRepositoryPrefix),
+        StandsFor = rule.Get(RuleStandsFor),
         Hosts = rule.Get(RuleHosts),
-        Anonymous = rule.Get(RuleAnonymous) || (draft.AnonymousByFlag.Contains(rule) && !HasCredential(rule)),
-        Credential = HasCredential(rule) ? new(rule.Get(CredentialFile), rule.Get(CredentialUsernameEnv), rule.Get(CredentialTokenEnv)) : null,
+        Anonymous = rule.Get(RuleAnonymous) || (draft.AnonymousByFlag.Contains(rule) && !CredentialAssembly.IsGiven(rule)),
+        Credential = CredentialAssembly.Of(rule),
+        Access = AccessOf(rule),
         Allow = rule.Get(RuleAllow),
         Deny = rule.Get(RuleDeny),
         RevalidateAfter = rule.Get(RevalidateAfter, draft.Defaults),
         OnUpstreamDelete = rule.Get(ConfigurationKeys.OnUpstreamDelete, draft.Defaults),
+        CompleteImages = rule.Get(CompleteImages, draft.Defaults),
         CompleteIndexes = rule.Get(CompleteIndexes, draft.Defaults),
         Timeouts = new(
             rule.Get(TimeoutConnect, draft.Defaults), rule.Get(TimeoutFirstByte, draft.Defaults),
@@ -83,38 +106,37 @@ internal sealed class RuleAssembly(Draft draft, IReadOnlyDictionary<string, stri
         PrivateRedirects = rule.Get(PrivateRedirects, draft.Defaults),
     };
 
-    private static bool HasCredential(Settings rule) =>
-        rule.IsGiven(CredentialFile) || rule.IsGiven(CredentialUsernameEnv) || rule.IsGiven(CredentialTokenEnv);
-
-    private void CheckCredential(Settings rule, string prefix, Preset? preset)
+    /// <summary>An image of a registry is pulled by one rule.</summary>
+    private void CheckStandsFor(ImmutableArray<PullThroughRule> rules)
     {
-        var has = HasCredential(rule);
-        if (preset is { Tier: Tier.OptIn } && !has && !rule.IsGiven(RuleAnonymous) && !draft.AnonymousByFlag.Contains(rule))
+        var owners = rules.Where(rule => rule.UpstreamRepositoryPrefix is null).ToLookup(rule => UpstreamHosts.Normalise(rule.UpstreamName), rule => rule.Prefix);
+        var taken = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var rule in rules)
+        {
+            foreach (var registry in rule.StandsFor)
+            {
+                var other = owners[registry].FirstOrDefault() ?? taken.GetValueOrDefault(registry);
+                taken.TryAdd(registry, rule.Prefix);
+                if (other is not null || UpstreamHosts.AreSame(registry, rule.UpstreamName))
+                {
+                    Mistake(
+                        draft.RuleFor(rule.Prefix, draft.Server.OriginOf(Presets)).OriginOf(RuleStandsFor),
+                        other is null || other == rule.Prefix ? $"The rule '{rule.Prefix}' names {registry} twice" : $"The registry {registry} is already pulled by the rule '{other}'",
+                        other is not null && Preset.All.Any(preset => preset.Prefix == other)
+                            ? $"Give that rule this upstream instead (prefix: {other}, upstream: …), or leave {other} out of 'presets'"
+                            : "Name each registry once");
+                }
+            }
+        }
+    }
+
+    private void CheckAllow(Settings rule, string prefix)
+    {
+        if (!rule.IsGiven(RuleAllow) && AccessOf(rule) == Configuration.AccessMode.Anonymous && Authentication(rule) is { } by)
         {
             Mistake(
-                rule.Origin, $"The rule '{prefix}' is for {preset.UpstreamName}, which wants {preset.Credential}",
-                "Write credential: {file: …} and allow:, or anonymous: true to pull without an account");
-        }
-        else if (preset is { Tier: Tier.OptIn } && !has && rule.IsValid(RuleAnonymous) && !rule.Get(RuleAnonymous))
-        {
-            Mistake(rule.OriginOf(RuleAnonymous), $"The rule '{prefix}' has neither a credential nor anonymous: true", $"Give it {preset.Credential}, or write anonymous: true");
-        }
-
-        if (has && rule.Get(RuleAnonymous))
-        {
-            Mistake(rule.OriginOf(RuleAnonymous), "The rule has a credential and says that it needs none", "Keep either 'credential' or 'anonymous: true'");
-        }
-
-        if (has)
-        {
-            CheckCredentialParts(rule);
-        }
-
-        if (has && !rule.IsGiven(RuleAllow))
-        {
-            Mistake(
-                rule.OriginOf(RuleAllow), $"The rule '{prefix}' has a credential and anyone may pull by it, so it must say which repositories",
-                "Write allow: with globs such as [\"library/**\"], or [\"**\"] for all that the credential can read");
+                rule.OriginOf(RuleAllow), $"The rule '{prefix}' has {by} and anyone may pull by it, so it must say which repositories",
+                "Write allow: with globs such as [\"library/**\"], or [\"**\"] for all that can be read with it");
         }
         else if (rule.IsValid(RuleAllow) && rule.Get(RuleAllow).IsEmpty)
         {
@@ -122,25 +144,39 @@ internal sealed class RuleAssembly(Draft draft, IReadOnlyDictionary<string, stri
         }
     }
 
-    private void CheckCredentialParts(Settings rule)
+    private AccessMode AccessOf(Settings rule) => rule.Get(RuleAccess) ?? draft.Server.Get(ConfigurationKeys.AccessMode);
+
+    /// <summary>By what the upstream knows this server, in words; null where it does not.</summary>
+    private string? Authentication(Settings rule)
     {
-        var pair = (rule.IsGiven(CredentialUsernameEnv), rule.IsGiven(CredentialTokenEnv));
-        if (rule.IsGiven(CredentialFile) && pair != (false, false))
+        if (CredentialAssembly.IsGiven(rule))
         {
-            Mistake(rule.OriginOf(CredentialFile), "The credential comes from a file and from variables", "Keep either 'file', or 'usernameEnv' and 'tokenEnv'");
-        }
-        else if (pair is (true, false) or (false, true))
-        {
-            var missing = pair.Item1 ? CredentialTokenEnv : CredentialUsernameEnv;
-            Mistake(rule.OriginOf(missing), "Half of the credential is missing", "Name a variable for the user name in 'usernameEnv' and one for the token in 'tokenEnv'");
+            return "a credential";
         }
 
-        foreach (var key in new[] { CredentialUsernameEnv, CredentialTokenEnv })
+        if (rule.Get(UpstreamCertificate, draft.Defaults) is not null)
         {
-            if (rule.Get(key) is { } variable && string.IsNullOrEmpty(environment.GetValueOrDefault(variable)))
-            {
-                Mistake(rule.OriginOf(key), $"The environment variable {variable} is not set", "Set it, or name another");
-            }
+            return "a client certificate";
+        }
+
+        var section = rule.IsGiven(Headers) ? rule : draft.Defaults;
+        if (section.IsGiven(Headers) && !section.IsValid(Headers))
+        {
+            return null;
+        }
+
+        var header = section.Get(Headers).FirstOrDefault(header => !HarmlessHeaders.Contains(header.Key)).Key;
+        return header is null ? null : $"the header {header}, which may authenticate,";
+    }
+
+    /// <summary>Of an authority that is named and not asked one would believe that it protects.</summary>
+    public void CheckTrust(Settings section)
+    {
+        if (section.Get(UpstreamCa) is not null && section.Get(UpstreamInsecure, draft.Defaults))
+        {
+            Mistake(
+                section.IsGiven(UpstreamInsecure) ? section.OriginOf(UpstreamInsecure) : section.OriginOf(UpstreamCa),
+                "With insecure: true any certificate is believed, and the authority in 'ca' means nothing", "Keep 'ca' and take insecure away; or insecure alone, if it must be");
         }
     }
 

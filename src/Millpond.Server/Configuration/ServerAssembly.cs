@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Millpond.Images;
 using static Millpond.Server.Configuration.ConfigurationKeys;
 
 namespace Millpond.Server.Configuration;
@@ -22,9 +23,11 @@ internal sealed class ServerAssembly(Draft draft, IReadOnlyDictionary<string, st
         CheckListeners();
         CheckTls();
         CheckAccess();
+        CheckSealingKey();
         CheckStorage();
         new FileChecks(draft.Mistakes).Pair(draft.Defaults, UpstreamCertificate, UpstreamKey);
         new FileChecks(draft.Mistakes).Readable(draft.Defaults, UpstreamCa);
+        assembly.CheckTrust(draft.Defaults);
 
         return new ServerConfiguration
         {
@@ -34,14 +37,21 @@ internal sealed class ServerAssembly(Draft draft, IReadOnlyDictionary<string, st
             TrustedProxies = server.Get(TrustedProxies),
             Data = server.Get(Data)!,
             Access = server.Get(ConfigurationKeys.AccessMode),
+            RobotsFile = server.Get(AccessRobots),
+            Ecr = new(server.Get(EcrAccount)!, server.Get(EcrRegion)!),
+            SealingKey = new(server.Get(SecretsKeyFile), server.Get(SecretsKeyEnv)),
+            AwsSecrets = new(server.Get(SecretsAws), server.Get(SecretsAwsEndpoint), server.Get(SecretsAwsCredentials)),
             OperationsListen = server.Get(OperationsListen),
             Rules = rules,
+            RuleDefaults = assembly.Defaults(),
             DormantPresets = assembly.Dormant(rules),
             Listeners = listeners,
             Admission = admission,
             Storage = new(server.Get(StorageLimit), server.Get(StorageHeadroom), server.Get(PartialsFor), server.Get(OrphanFills), server.Get(NearlyDone)),
+            Push = new(server.Get(Uploads), server.Get(UploadBytes), server.Get(UploadsFor), server.Get(SparseIndexes)),
             NegativeCache = new(server.Get(NegativeAbsent), server.Get(NegativeRefused)),
             ShutdownGrace = server.Get(ShutdownGrace),
+            Connections = server.Get(Connections),
             Log = new(server.Get(ConfigurationKeys.LogLevel), server.Get(ConfigurationKeys.LogFormat), server.Get(LogAccess)),
         };
     }
@@ -165,7 +175,23 @@ internal sealed class ServerAssembly(Draft draft, IReadOnlyDictionary<string, st
             Mistake(
                 open.Origin with { Key = open.Origin.File is null ? open.Origin.Key : "access.mode" },
                 $"The listener {open.Url} is reached from other machines, and nothing says who may pull",
-                "Write access: {mode: anonymous} (MILLPOND__ACCESS__MODE=anonymous) to let everybody pull who reaches it, or listen on 127.0.0.1");
+                "Write access: {mode: token} (MILLPOND__ACCESS__MODE=token) to let those pull who have logged in, {mode: anonymous} for everybody who reaches it, or listen on 127.0.0.1");
+        }
+    }
+
+    private void CheckSealingKey()
+    {
+        var files = new FileChecks(draft.Mistakes);
+        files.Readable(server, AccessRobots);
+        files.Readable(server, SecretsKeyFile);
+        files.Readable(server, SecretsAwsCredentials);
+        if (server.IsGiven(SecretsKeyFile) && server.IsGiven(SecretsKeyEnv))
+        {
+            Mistake(server.OriginOf(SecretsKeyEnv), "The key of the secrets comes from a file and from a variable", "Keep either 'keyFile' or 'keyEnv'");
+        }
+        else if (server.Get(SecretsKeyEnv) is { } variable && string.IsNullOrEmpty(environment.GetValueOrDefault(variable)))
+        {
+            Mistake(server.OriginOf(SecretsKeyEnv), $"The environment variable {variable} is not set", "Set it, or name another");
         }
     }
 

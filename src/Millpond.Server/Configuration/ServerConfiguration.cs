@@ -23,10 +23,23 @@ public sealed record ServerConfiguration
     /// <summary>Who may pull.</summary>
     public AccessMode Access { get; init; } = AccessMode.Anonymous;
 
+    /// <summary>The file of robots' passwords; null for none.</summary>
+    public string? RobotsFile { get; init; }
+
+    public EcrConfiguration Ecr { get; init; } = new();
+
+    /// <summary>Where the key of the catalog's secrets comes from; of its own where both are null.</summary>
+    public SealingKeySource SealingKey { get; init; } = new();
+
+    public AwsSecretsConfiguration AwsSecrets { get; init; } = new();
+
     /// <summary>Listeners for health, metrics and <c>/-/</c>; empty = the main ones.</summary>
     public ImmutableArray<Uri> OperationsListen { get; init; } = [];
 
     public ImmutableArray<PullThroughRule> Rules { get; init; } = [];
+
+    /// <summary>What <c>defaults</c> say, for rules that are made through the API; its names mean nothing.</summary>
+    public PullThroughRule RuleDefaults { get; init; } = new() { Prefix = "defaults", UpstreamName = "defaults.invalid", Upstream = new("https://defaults.invalid") };
 
     /// <summary>Opt-in presets that are not set up: a pull under them is answered with what to create.</summary>
     public ImmutableArray<Preset> DormantPresets { get; init; } = [];
@@ -37,10 +50,15 @@ public sealed record ServerConfiguration
 
     public StorageConfiguration Storage { get; init; } = new();
 
+    public PushConfiguration Push { get; init; } = new();
+
     public NegativeCacheConfiguration NegativeCache { get; init; } = new();
 
     /// <summary>How long running requests and fills with readers go on after SIGTERM.</summary>
     public TimeSpan ShutdownGrace { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Connections that a listener for pulls has open at once.</summary>
+    public int Connections { get; init; } = 10_000;
 
     public LogConfiguration Log { get; init; } = new();
 }
@@ -49,7 +67,22 @@ public enum AccessMode
 {
     /// <summary>Whoever reaches a listener.</summary>
     Anonymous,
+
+    /// <summary>Whoever has logged in and may.</summary>
+    Token,
 }
+
+/// <summary>What the registry is called in ARNs.</summary>
+public sealed record EcrConfiguration(string Account = "000000000000", string Region = "us-east-1");
+
+/// <param name="File">A file, or null.</param>
+/// <param name="Variable">The name of an environment variable, or null.</param>
+public sealed record SealingKeySource(string? File = null, string? Variable = null);
+
+/// <param name="ForRules">Whether rules made through the API may name secrets of AWS's Secrets Manager.</param>
+/// <param name="Endpoint">Where that is; null for AWS's own of the secret's region.</param>
+/// <param name="CredentialsFile">The file with the key that it is asked with; null for what AWS tools would use.</param>
+public sealed record AwsSecretsConfiguration(bool ForRules = false, Uri? Endpoint = null, string? CredentialsFile = null);
 
 /// <summary>PEM files, read again when they change.</summary>
 public sealed record TlsFiles(string Certificate, string Key);
@@ -78,6 +111,18 @@ public sealed record StorageConfiguration(SizeLimit Limit, SizeLimit Headroom, T
     }
 }
 
+/// <param name="Uploads">How many uploads may be under way at once.</param>
+/// <param name="UploadBytes">What all of them may take together.</param>
+/// <param name="UploadsFor">How long one that nobody goes on with is kept.</param>
+/// <param name="SparseIndexes">Whether an index may name manifests that its repository does not have.</param>
+public sealed record PushConfiguration(int Uploads, SizeLimit UploadBytes, TimeSpan UploadsFor, bool SparseIndexes)
+{
+    public PushConfiguration()
+        : this(1000, new(null, 50), TimeSpan.FromHours(24), SparseIndexes: false)
+    {
+    }
+}
+
 /// <param name="Absent">How long an upstream's 404 is believed.</param>
 /// <param name="Refused">How long an upstream's 401 or 403 is believed for the same credential.</param>
 public sealed record NegativeCacheConfiguration(TimeSpan Absent, TimeSpan Refused)
@@ -94,4 +139,9 @@ public enum LogFormat
     Text,
 }
 
-public sealed record LogConfiguration(LogLevel Level = LogLevel.Information, LogFormat Format = LogFormat.Json, bool Access = true);
+/// <param name="Format">Null for text on a terminal and JSON elsewhere.</param>
+public sealed record LogConfiguration(LogLevel Level = LogLevel.Information, LogFormat? Format = null, bool Access = true)
+{
+    /// <param name="isTerminal">Whether the lines go to one, where people read them.</param>
+    public LogFormat FormatOn(bool isTerminal) => Format ?? (isTerminal ? LogFormat.Text : LogFormat.Json);
+}

@@ -18,11 +18,6 @@ internal static class UnknownKey
             return ("Merge keys are not read", "Write what all rules share under 'defaults'");
         }
 
-        if (section == "credential." && word == "secretArn")
-        {
-            return ("The key is reserved for later and does nothing yet", "Use 'file', or 'usernameEnv' and 'tokenEnv'");
-        }
-
         if (section == "credential." && SecretWords.Contains(word))
         {
             return ("Secrets do not stand in the configuration", "Name a JSON file in 'file', or environment variables in 'usernameEnv' and 'tokenEnv'");
@@ -38,16 +33,24 @@ internal static class UnknownKey
 
     private static string Remedy(string word, string section, ImmutableArray<KeyScope> scopes)
     {
+        // The very word in another section is a better guess than a similar one here.
+        if (Elsewhere(ConfigurationKeys.In(scopes), word) is { } near)
+        {
+            return near;
+        }
+
         var siblings = ConfigurationKeys.In(scopes)
             .Where(k => k.Path.StartsWith(section, StringComparison.Ordinal))
             .Select(k => k.Path[section.Length..].Split('.')[0]);
         var top = scopes.Contains(KeyScope.TopLevel) && section.Length == 0 ? ["defaults", "rules", "listeners"] : ImmutableArray<string>.Empty;
-        if (Suggestion.For(word, siblings.Concat(top).Distinct()) is { } near)
+        if (Suggestion.For(word, siblings.Concat(top).Distinct()) is { } similar)
         {
-            return $"Did you mean '{near}'?";
+            return $"Did you mean '{similar}'?";
         }
 
-        var elsewhere = ConfigurationKeys.All.Where(k => k.Path == word || k.Path.EndsWith($".{word}", StringComparison.Ordinal));
-        return elsewhere.FirstOrDefault() is { } key ? $"Did you mean '{key.Name}'?" : "Take it away; docs/configuration.md lists all keys";
+        return Elsewhere(ConfigurationKeys.All, word) ?? "Take it away; docs/configuration.md lists all keys";
     }
+
+    private static string? Elsewhere(IEnumerable<ConfigurationKey> keys, string word) =>
+        keys.FirstOrDefault(k => k.Path == word || k.Path.EndsWith($".{word}", StringComparison.Ordinal)) is { } key ? $"Did you mean '{key.Name}'?" : null;
 }

@@ -11,7 +11,7 @@ internal sealed record UpstreamAddress(string Name, Uri Url)
     public static Parsed<UpstreamAddress> Parse(string text)
     {
         var spelled = text.Contains("://", StringComparison.Ordinal) ? text : $"https://{text}";
-        if (!Uri.TryCreate(spelled, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https") || url.Host.Length == 0)
+        if (!Uri.TryCreate(spelled, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https") || !HostNames.IsValid(url))
         {
             return Parsed<UpstreamAddress>.Wrong($"{KeyType.Quote(text)} is no registry's host or URL");
         }

@@ -82,7 +82,7 @@ internal sealed class YamlTree
         {
             return anchors.TryGetValue(alias.Value.Value, out var known)
                 ? known with { Line = LineOf(alias) }
-                : throw new SemanticErrorException(alias.Start, alias.End, $"the alias *{alias.Value.Value} names no finished anchor");
+                : throw new SemanticErrorException(alias.Start, alias.End, "an alias (a word that begins with *) names no finished anchor; quote what is to begin with *");
         }
 
         var start = parser.Consume<NodeEvent>();
@@ -132,7 +132,7 @@ internal sealed class YamlTree
             }
             else if (!lines.TryAdd(key.Text, key.Line))
             {
-                mistakes.Add(new(file, key.Line, key.Text, $"The key is written twice (first on line {lines[key.Text]})", "Keep one of them"));
+                mistakes.Add(new(file, key.Line, KeyType.Name(key.Text), $"The key is written twice (first on line {lines[key.Text]})", "Keep one of them"));
             }
             else
             {

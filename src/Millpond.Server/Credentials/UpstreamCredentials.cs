@@ -24,20 +24,27 @@ public sealed class UpstreamCredentials
     // Of this process only, so that a version that is logged tells nothing of the secret.
     private readonly byte[] salt = RandomNumberGenerator.GetBytes(16);
 
-    public UpstreamCredentials()
-        : this(Environment.GetEnvironmentVariable)
-    {
-    }
+    private readonly SecretVault? vault;
+    private readonly AwsSecrets? aws;
+
+    /// <param name="vault">Where secrets are that rules name; null where there are none.</param>
+    /// <param name="aws">AWS's own, for rules that name one there.</param>
+    public UpstreamCredentials(SecretVault? vault = null, AwsSecrets? aws = null)
+        : this(Environment.GetEnvironmentVariable) => (this.vault, this.aws) = (vault, aws);
 
     internal UpstreamCredentials(Func<string, string?> environment) => this.environment = environment;
 
     /// <summary>The credential as it is now; null where none is configured.</summary>
     /// <exception cref="CredentialUnreadableException">It is configured, and cannot be read.</exception>
-    public ValueTask<UpstreamCredential?> GetAsync(CredentialSource? source, CancellationToken cancellationToken)
+    public async ValueTask<UpstreamCredential?> GetAsync(CredentialSource? source, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        return ValueTask.FromResult(Read(source));
+        return source is { AwsSecretArn: { } arn } ? ParseSecret(await Aws.GetAsync(arn, cancellationToken), arn) : Read(source);
     }
+
+    /// <summary>An upstream has refused the credential: whether it is another by now, so that to ask again is worth it. What is read at each request is.</summary>
+    public async ValueTask<bool> RenewAsync(CredentialSource? source, CancellationToken cancellationToken) =>
+        source is { AwsSecretArn: { } arn } && aws is not null && await aws.RenewAsync(arn, cancellationToken);
 
     /// <summary>The version of the credential as it is now, for keys of what was cached with it. Never throws.</summary>
     public string VersionOf(CredentialSource? source)
@@ -52,9 +59,31 @@ public sealed class UpstreamCredentials
         }
     }
 
+    /// <summary>Whose credential it is now: its user name, null where none is configured. False where it is configured and cannot be read.</summary>
+    public bool TryReadUser(CredentialSource? source, out string? user)
+    {
+        try
+        {
+            user = Read(source)?.Username;
+            return true;
+        }
+        catch (CredentialUnreadableException)
+        {
+            user = null;
+            return false;
+        }
+    }
+
+    private AwsSecrets Aws => aws ?? throw new CredentialUnreadableException("AWS Secrets Manager is not asked by this program");
+
+    private UpstreamCredential ParseSecret(string text, string arn) => Parse(Encoding.UTF8.GetBytes(text), $"secret {arn}");
+
+    /// <summary>Without asking anybody else.</summary>
     private UpstreamCredential? Read(CredentialSource? source) => source switch
     {
         null => null,
+        { SecretArn: { } arn } => ParseSecret((vault ?? throw new CredentialUnreadableException("secrets are not kept here")).ReadText(arn), arn),
+        { AwsSecretArn: { } arn } => ParseSecret(Aws.Find(arn) ?? throw new CredentialUnreadableException($"the secret {arn} of AWS Secrets Manager was not read yet"), arn),
         { File: { } path } => ReadFile(path),
         { UsernameEnv: { } username, TokenEnv: { } token } => ReadEnvironment(username, token),
         _ => throw new CredentialUnreadableException("the credential names neither a file nor two environment variables"),

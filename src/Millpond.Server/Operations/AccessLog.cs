@@ -1,10 +1,12 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Threading.Channels;
 using Millpond.Server.Configuration;
+using Millpond.Server.Telemetry;
 
 namespace Millpond.Server.Operations;
 
@@ -15,6 +17,11 @@ namespace Millpond.Server.Operations;
 public sealed class AccessLog : IAsyncDisposable
 {
     private const int QueueLength = 16 * 1024;
+
+    /// <summary>No image's path is longer. Whole, a queue of what clients may send in a line and a header would take gigabytes.</summary>
+    private const int LongestPath = 800;
+
+    private const int LongestAgent = 200;
 
     /// <summary>What a pipe takes in one piece, so that other lines on the same output do not fall between.</summary>
     private const int PieceSize = 4096;
@@ -46,7 +53,10 @@ public sealed class AccessLog : IAsyncDisposable
         writing = WriteAllAsync();
     }
 
-    public void Record(in AccessEntry entry) => queue.Writer.TryWrite(entry);
+    public void Record(in AccessEntry entry) => queue.Writer.TryWrite(
+        entry.Path.Length <= LongestPath && (entry.Agent?.Length ?? 0) <= LongestAgent && entry.Method.Length <= LongestAgent
+            ? entry
+            : entry with { Path = Cut(entry.Path, LongestPath), Agent = Cut(entry.Agent, LongestAgent), Method = Cut(entry.Method, LongestAgent) });
 
     /// <summary>Writes what is queued and ends.</summary>
     public async ValueTask DisposeAsync()
@@ -57,6 +67,9 @@ public sealed class AccessLog : IAsyncDisposable
         await json.DisposeAsync();
         hurry.Dispose();
     }
+
+    [return: NotNullIfNotNull(nameof(text))]
+    private static string? Cut(string? text, int length) => text is null || text.Length <= length ? text : string.Concat(text.AsSpan(0, length), "…");
 
     private async Task WriteAllAsync()
     {
@@ -160,6 +173,6 @@ public sealed class AccessLog : IAsyncDisposable
         var text = string.Create(
             CultureInfo.InvariantCulture,
             $"{entry.Time:yyyy-MM-ddTHH:mm:ss.fffZ} access {entry.Client} {entry.Method} {entry.Path} {entry.Status} {entry.Bytes} {entry.Took.TotalSeconds:0.000000} {entry.Result} {entry.Rule ?? "-"}{(entry.IsCut ? " cut" : "")}");
-        Encoding.UTF8.GetBytes(text.ReplaceLineEndings(" "), line);
+        Encoding.UTF8.GetBytes(VisibleText.Of(text.ReplaceLineEndings(" ")), line);
     }
 }

@@ -40,9 +40,14 @@ public sealed partial class CertificateReloader : IDisposable
     /// which clients refuse when an intermediate authority signed it.
     /// </summary>
     /// <param name="reloader">Asked at each handshake: listeners are set up before there is a log for the reloader.</param>
-    public static TlsHandshakeCallbackOptions HandshakeOptions(Func<CertificateReloader> reloader) => new()
+    /// <param name="clients">Under which authority clients must have a certificate; null for none.</param>
+    public static TlsHandshakeCallbackOptions HandshakeOptions(Func<CertificateReloader> reloader, Func<ClientAuthority?> clients) => new()
     {
-        OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions { ServerCertificateContext = reloader().current }),
+        OnConnection = _ =>
+        {
+            var options = new SslServerAuthenticationOptions { ServerCertificateContext = reloader().current };
+            return ValueTask.FromResult(clients() is { } authority ? authority.AddTo(options) : options);
+        },
     };
 
     /// <exception cref="CertificateException">There is no certificate to begin with.</exception>

@@ -3,35 +3,47 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
-using Millpond.Server.Cache;
 using Millpond.Server.Configuration;
+using Millpond.Server.Governing;
 
 namespace Millpond.Server.Operations;
 
 /// <summary>Health, metrics and reports, on the listener that is theirs.</summary>
 /// <param name="scrape">Answers with the metrics.</param>
 public sealed class OperationsEndpoints(
-    ServerConfiguration configuration, Readiness readiness, Func<IReadOnlyList<UpstreamState>> upstreams, TimeProvider time, RequestDelegate scrape)
+    Func<ServerConfiguration> configuration, Readiness readiness, Func<IReadOnlyList<UpstreamState>> upstreams, TimeProvider time, RequestDelegate scrape)
 {
     private static readonly JsonWriterOptions Indented = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>Whether everybody may ask: orchestrators have no login.</summary>
+    public static bool IsOpen(PathString path) => path.Value is EndpointList.Healthy or EndpointList.Ready;
 
     /// <summary>What answers a path; null for a path that is not one of these.</summary>
     public RequestDelegate? Find(PathString path) => path.Value switch
     {
-        "/healthz" => context => WriteTextAsync(context, StatusCodes.Status200OK, "alive\n"),
-        "/readyz" => AnswerReadyAsync,
-        "/metrics" => scrape,
-        "/-/rules" => context => WriteJsonAsync(context, json => RulesReport.Write(json, configuration)),
-        "/-/upstreams" => context => WriteJsonAsync(context, json => UpstreamsReport.Write(json, upstreams(), time.GetUtcNow())),
+        // On listeners of their own there is nothing else at the root.
+        "/" or EndpointList.Here => WriteListAsync,
+        EndpointList.Healthy => context => WriteTextAsync(context, StatusCodes.Status200OK, "alive\n"),
+        EndpointList.Ready => AnswerReadyAsync,
+        EndpointList.Metrics => scrape,
+        EndpointList.Rules => context => WriteJsonAsync(context, json => RulesReport.Write(json, configuration())),
+        EndpointList.Upstreams => context => WriteJsonAsync(context, json => UpstreamsReport.Write(json, upstreams(), time.GetUtcNow())),
         _ => null,
     };
 
-    private Task AnswerReadyAsync(HttpContext context)
+    private async Task AnswerReadyAsync(HttpContext context)
     {
-        var problems = readiness.Problems();
-        return problems.Count == 0
-            ? WriteTextAsync(context, StatusCodes.Status200OK, "ready\n")
-            : WriteTextAsync(context, StatusCodes.Status503ServiceUnavailable, string.Join('\n', problems) + "\n");
+        var problems = await readiness.FindProblemsAsync();
+        await (problems.Count == 0
+            ? WriteTextAsync(context, StatusCodes.Status200OK, readiness.Limitation() is { Length: > 0 } limitation ? $"ready, but: {limitation}\n" : "ready\n")
+            : WriteTextAsync(context, StatusCodes.Status503ServiceUnavailable, string.Join('\n', problems) + "\n"));
+    }
+
+    private static Task WriteListAsync(HttpContext context)
+    {
+        var page = Page.For(context.Request);
+        EndpointList.Write(page);
+        return page.WriteAsync(context);
     }
 
     private static Task WriteTextAsync(HttpContext context, int status, string text) =>
@@ -51,7 +63,7 @@ public sealed class OperationsEndpoints(
         return WriteAsync(context, StatusCodes.Status200OK, "application/json", buffer.WrittenMemory);
     }
 
-    private static async Task WriteAsync(HttpContext context, int status, string mediaType, ReadOnlyMemory<byte> body)
+    internal static async Task WriteAsync(HttpContext context, int status, string mediaType, ReadOnlyMemory<byte> body)
     {
         context.Response.StatusCode = status;
         context.Response.ContentType = mediaType;

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using Millpond.Images;
 using Millpond.Server.Configuration;
 using Millpond.Server.Rules;
 
@@ -34,37 +35,18 @@ public static class RulesReport
     private static void WriteRule(Utf8JsonWriter json, PullThroughRule rule, ImmutableArray<RuleListener> listeners)
     {
         json.WriteStartObject();
-        json.WriteString("prefix", rule.Prefix);
-        json.WriteString("upstream", rule.UpstreamName);
-        json.WriteString("upstreamRepositoryPrefix", rule.UpstreamRepositoryPrefix);
-        json.WriteString("tier", Text(rule.Tier));
-        json.WriteBoolean("anonymous", rule.Credential is null);
-        WriteStrings(json, "allow", rule.Allow);
-        WriteStrings(json, "deny", rule.Deny);
-        WriteStrings(json, "hosts", rule.Hosts);
-        WriteStrings(json, "listeners", listeners.Where(listener => listener.Rule == rule.Prefix).Select(listener => listener.Url.ToString().TrimEnd('/')));
+        RuleNamesJson.WriteMembers(json, rule);
+        json.WriteBoolean("anonymous", !rule.IsAuthenticated);
+        RuleNamesJson.WriteTexts(json, "listeners", listeners.Where(listener => listener.Rule == rule.Prefix).Select(listener => listener.Url.ToString().TrimEnd('/')));
         json.WriteEndObject();
     }
 
     private static void WriteDormant(Utf8JsonWriter json, Preset preset)
     {
         json.WriteStartObject();
-        json.WriteString("prefix", preset.Prefix);
-        json.WriteString("upstream", preset.UpstreamName);
-        json.WriteString("tier", Text(preset.Tier));
+        RuleNamesJson.WriteMembers(json, preset);
         json.WriteString("credential", preset.Credential);
         json.WriteString("create", RuleTexts.Dormant(preset));
         json.WriteEndObject();
-    }
-
-    private static void WriteStrings(Utf8JsonWriter json, string name, IEnumerable<string> values)
-    {
-        json.WriteStartArray(name);
-        foreach (var value in values)
-        {
-            json.WriteStringValue(value);
-        }
-
-        json.WriteEndArray();
     }
 }

@@ -18,7 +18,8 @@ public static class ServerLogging
         logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
         logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         logging.AddFilter("Microsoft.Hosting", LogLevel.Warning);
-        logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.Warning);
+        // Why it could not start is told once, by whoever started it, and without where in the framework that was noticed.
+        logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
     }
 
     /// <summary>To the standard output; a slow reader of it loses lines rather than slow pulls.</summary>

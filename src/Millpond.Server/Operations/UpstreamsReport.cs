@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Millpond.Server.Cache;
+using Millpond.Server.Governing;
 
 namespace Millpond.Server.Operations;
 
@@ -53,6 +53,7 @@ public static class UpstreamsReport
         WriteTime(json, "lastFailureAt", upstream.LastFailureAt);
         json.WriteNumber("fillsRunning", upstream.FillsRunning);
         json.WriteNumber("requestsRunning", upstream.RequestsRunning);
+        json.WriteNumber("imagesIncomplete", upstream.ImagesIncomplete);
         json.WriteEndObject();
     }
 

@@ -3,7 +3,8 @@ using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Millpond.Images;
-using Millpond.Server.Cache;
+using Millpond.Server.Cache.Answers;
+using Millpond.Server.Registry.Sending;
 using Millpond.Server.Telemetry;
 
 namespace Millpond.Server.Registry;
@@ -22,6 +23,15 @@ public sealed class BlobResponse(TimeProvider time, MillpondMetrics metrics)
     /// <summary>The first step, which is read before the status is sent, so that a fill that fails at once is answered with an error.</summary>
     private const int FirstBlockSize = 64 * 1024;
 
+    /// <summary>What is read where bytes are waited for that can be sent from their file: enough to make a packet of.</summary>
+    private const int AwaitedSize = 64 * 1024;
+
+    /// <summary>The fewest bytes of a file that are sent by themselves.</summary>
+    private const int SmallestGrant = 128 * 1024;
+
+    /// <summary>Steps without a wait, after which others have their turn.</summary>
+    private const int StepsAtOnce = 4;
+
     public static string EntityTag(Digest digest) => $"\"{digest}\"";
 
     public static void SetHeaders(IHeaderDictionary headers, Digest digest, CacheStatus status)
@@ -34,7 +44,7 @@ public sealed class BlobResponse(TimeProvider time, MillpondMetrics metrics)
     }
 
     /// <summary>Answers a GET.</summary>
-    public async ValueTask<RegistryAnswer> SendAsync(HttpContext context, BlobContent content, Digest digest, CacheStatus status, string rule)
+    public async ValueTask<RegistryAnswer> SendAsync(HttpContext context, BlobContent content, Digest digest, CacheStatus status, string? rule)
     {
         // Looked at once: a fill may come to know it meanwhile, and the answer has begun by what was known then.
         var length = content.Length;
@@ -46,15 +56,19 @@ public sealed class BlobResponse(TimeProvider time, MillpondMetrics metrics)
         }
 
         content.Expect(part.Start, part.Length);
+        var output = length is null ? null : context.Features.Get<SocketOutput>();
         var first = ArrayPool<byte>.Shared.Rent(FirstBlockSize);
         try
         {
-            // One byte of an empty blob too: an upstream that sends nothing for another digest shows at the end only.
             var block = first.AsMemory(0, (int)Math.Clamp(part.Length, 1, FirstBlockSize));
-            var read = await content.ReadAsync(block, part.Start, context.RequestAborted);
+
+            // Where the first bytes stand in a file nothing can fail any more. Else one byte of an empty blob too: an upstream that sends nothing
+            // for another digest shows at the end only.
+            var isGivable = output is not null && IsGivable(content.FindFile(part.Start, part.Length));
+            var read = isGivable ? 0 : await content.ReadAsync(block, part.Start, context.RequestAborted);
             SetHeaders(context.Response.Headers, digest, status);
             SetExtent(context.Response, part, length);
-            var (sent, isCut) = await CopyAsync(context, content, part, length is not null, block[..read]);
+            var (sent, isCut) = await CopyAsync(new(context, content, part, output), length is not null, isGivable ? default(ReadOnlyMemory<byte>?) : block[..read], rule);
             if (isCut)
             {
                 context.Abort();
@@ -64,7 +78,7 @@ public sealed class BlobResponse(TimeProvider time, MillpondMetrics metrics)
         }
         catch (FillFailedException failed) when (!context.Response.HasStarted)
         {
-            return await RegistryErrorWriter.WriteAsync(context, RegistryError.Of(failed.Failure));
+            return await RegistryErrorWriter.WriteAsync(context, RegistryError.Of(failed.Failure, digest.ToString()));
         }
         finally
         {
@@ -101,9 +115,13 @@ public sealed class BlobResponse(TimeProvider time, MillpondMetrics metrics)
         }
     }
 
-    private async ValueTask<(long Sent, bool IsCut)> CopyAsync(
-        HttpContext context, BlobContent content, RequestedRange part, bool isPromised, ReadOnlyMemory<byte> first)
+    /// <summary>Whether bytes of a file are worth a call of their own: few are read and sent with the headers.</summary>
+    private static bool IsGivable(FileRange? range) => range is { Length: >= SmallestGrant };
+
+    private async ValueTask<(long Sent, bool IsCut)> CopyAsync(Answer answer, bool isPromised, ReadOnlyMemory<byte>? first, string? rule)
     {
+        var (context, part) = (answer.Context, answer.Part);
+
         // Bytes given by Advance do not count for the framework's own limit, which would cut honest slow readers.
         if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
         {
@@ -111,18 +129,23 @@ public sealed class BlobResponse(TimeProvider time, MillpondMetrics metrics)
         }
 
         var sent = 0L;
+        var steps = 0;
         using var peer = new PeerWatch(context, time);
         try
         {
             await context.Response.StartAsync(context.RequestAborted);
             var writer = context.Response.BodyWriter;
-            writer.Write(first.Span);
-            var read = first.Length;
-            while (read > 0)
+            if (first is { } block)
+            {
+                writer.Write(block.Span);
+            }
+
+            var given = first?.Length ?? await GiveBlockAsync(answer, writer, 0);
+            while (given > 0)
             {
                 var isGone = await peer.FlushAsync(writer);
-                sent += read;
-                metrics.BytesOut(read);
+                sent += given;
+                metrics.BytesOut(rule ?? "none", given);
                 if (isGone)
                 {
                     return (sent, true);
@@ -133,7 +156,13 @@ public sealed class BlobResponse(TimeProvider time, MillpondMetrics metrics)
                     break;
                 }
 
-                read = await ReadBlockAsync(writer, content, part.Start + sent, part.Length - sent, context.RequestAborted);
+                if (++steps % StepsAtOnce == 0)
+                {
+                    // A client that takes all at once must not keep this thread to itself.
+                    await Task.Yield();
+                }
+
+                given = await GiveBlockAsync(answer, writer, sent);
             }
 
             return (sent, isPromised && sent < part.Length);
@@ -144,12 +173,21 @@ public sealed class BlobResponse(TimeProvider time, MillpondMetrics metrics)
         }
     }
 
-    private static async ValueTask<int> ReadBlockAsync(
-        PipeWriter writer, BlobContent content, long offset, long left, CancellationToken cancellationToken)
+    private static async ValueTask<int> GiveBlockAsync(Answer answer, PipeWriter writer, long sent)
     {
-        var wanted = (int)Math.Min(BlockSize, left);
-        var read = await content.ReadAsync(writer.GetMemory(wanted)[..wanted], offset, cancellationToken);
+        var (offset, left) = (answer.Part.Start + sent, answer.Part.Length - sent);
+        var file = answer.Output is null ? null : answer.Content.FindFile(offset, left);
+        if (IsGivable(file) && answer.Output!.TryGive(writer, file!.Value) is > 0 and var given)
+        {
+            return given;
+        }
+
+        var wanted = (int)Math.Min(answer.Output is not null && answer.Content.IsOfFile ? AwaitedSize : BlockSize, left);
+        var read = await answer.Content.ReadAsync(writer.GetMemory(wanted)[..wanted], offset, answer.Context.RequestAborted);
         writer.Advance(read);
         return read;
     }
+
+    /// <summary>What is answered, from where, and beneath what: null where bytes must be copied.</summary>
+    private readonly record struct Answer(HttpContext Context, BlobContent Content, RequestedRange Part, SocketOutput? Output);
 }

@@ -1,19 +1,27 @@
 using Microsoft.AspNetCore.Http;
+using Millpond.Images;
 using Millpond.Server.Cache;
-using Millpond.Server.Rules;
 
 namespace Millpond.Server.Registry;
 
 /// <summary>GET and HEAD of a manifest by tag or digest.</summary>
-public sealed class ManifestEndpoint(PullThrough pulls)
+public sealed class ManifestEndpoint(PullThrough pulls, AccessGate gate)
 {
-    public async ValueTask<RegistryAnswer> AnswerAsync(HttpContext context, RuleMatch target, string reference)
+    public async ValueTask<RegistryAnswer> AnswerAsync(HttpContext context, Place place, string reference)
     {
         var request = context.Request;
-        var pull = await pulls.GetManifestAsync(target, reference, RegistryHeaders.ReadOptions(request), context.RequestAborted);
+        var options = RegistryHeaders.ReadOptions(request);
+        var pull = place.Cached is { } target
+            ? await pulls.GetManifestAsync(target, reference, options, context.RequestAborted)
+            : await pulls.Local.GetManifestAsync(place.Name, reference);
+        if (!pull.IsFound && options.MayNotAsk && place.Cached is { } cold)
+        {
+            pull = await gate.OrImportAsync(context, pulls, cold, options, pull, wanted => pulls.GetManifestAsync(cold, reference, wanted, context.RequestAborted));
+        }
+
         if (!pull.IsFound)
         {
-            return await RegistryErrorWriter.WriteAsync(context, RegistryError.Of(pull.Failure));
+            return await RegistryErrorWriter.WriteAsync(context, RegistryError.Of(pull.Failure, $"{place.Source}{(Tag.IsValid(reference) ? ':' : '@')}{reference}"));
         }
 
         var manifest = pull.Value;
@@ -26,10 +34,10 @@ public sealed class ManifestEndpoint(PullThrough pulls)
         if (RegistryHeaders.IsUnchanged(request, manifest.EntityTag))
         {
             response.StatusCode = StatusCodes.Status304NotModified;
-            return new(response.StatusCode, 0, RegistryHeaders.Text(pull.Status), target.Rule.Prefix);
+            return new(response.StatusCode, 0, RegistryHeaders.Text(pull.Status), place.Rule);
         }
 
-        headers.ContentType = manifest.MediaType;
+        headers.ContentType = ManifestTypes.ForClients(manifest.MediaType);
         headers.ContentLength = manifest.Content.Length;
         var sent = 0;
         if (!HttpMethods.IsHead(request.Method))
@@ -38,6 +46,6 @@ public sealed class ManifestEndpoint(PullThrough pulls)
             sent = manifest.Content.Length;
         }
 
-        return new(response.StatusCode, sent, RegistryHeaders.Text(pull.Status), target.Rule.Prefix);
+        return new(response.StatusCode, sent, RegistryHeaders.Text(pull.Status), place.Rule);
     }
 }

@@ -31,13 +31,15 @@ internal readonly record struct Page(int Limit, string? Last)
         return true;
     }
 
-    /// <summary>Names the next page as the client named this one: same path, same <c>ns</c>.</summary>
+    /// <summary>Names the next page as the client named this one: same path, same <c>ns</c>, same filter.</summary>
     public void SetLink(HttpContext context, string linkRoot, string lastEntry)
     {
         var request = context.Request;
-        var ns = request.Query["ns"].ToString();
-        var suffix = ns.Length == 0 ? "" : $"&ns={Uri.EscapeDataString(ns)}";
+        var suffix = Kept(request.Query, "ns") + Kept(request.Query, "artifactType");
         var limit = Limit.ToString(CultureInfo.InvariantCulture);
         context.Response.Headers.Link = $"<{linkRoot}{request.Path.Value}?last={Uri.EscapeDataString(lastEntry)}&n={limit}{suffix}>; rel=\"next\"";
     }
+
+    private static string Kept(IQueryCollection query, string name) =>
+        query[name].ToString() is { Length: > 0 } value ? $"&{name}={Uri.EscapeDataString(value)}" : "";
 }

@@ -1,17 +1,21 @@
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
+using Millpond.Server.Registry.Sending;
 
 namespace Millpond.Server.Registry;
 
 /// <summary>
-/// Drops a peer that takes nothing for minutes. Judged by whole flushes, and generously: a full socket buffer of 4 MB wakes the sender only
-/// when a third of it is free, which takes an honest reader at 5 KB/s more than four minutes.
+/// Drops a peer that takes nothing for minutes. Where the connection can tell, judged by what the peer has acknowledged; else by whole flushes, and
+/// generously: a full socket buffer of 4 MB wakes the sender only when a third of it is free, which takes an honest reader at 5 KB/s more than
+/// four minutes.
 /// </summary>
 internal sealed class PeerWatch(HttpContext context, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
+    private readonly SocketOutput? output = context.Features.Get<SocketOutput>();
     private ITimer? timer;
+    private long acknowledged;
 
     /// <summary>Sends what was written; true where the peer is gone.</summary>
     public ValueTask<bool> FlushAsync(PipeWriter writer)
@@ -26,7 +30,8 @@ internal sealed class PeerWatch(HttpContext context, TimeProvider time) : IDispo
 
     private async ValueTask<bool> AwaitAsync(ValueTask<FlushResult> flush)
     {
-        timer ??= time.CreateTimer(static state => ((HttpContext)state!).Abort(), context, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        acknowledged = output?.Acknowledged ?? 0;
+        timer ??= time.CreateTimer(static state => ((PeerWatch)state!).Look(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         timer.Change(Patience, Timeout.InfiniteTimeSpan);
         try
         {
@@ -36,5 +41,17 @@ internal sealed class PeerWatch(HttpContext context, TimeProvider time) : IDispo
         {
             timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         }
+    }
+
+    private void Look()
+    {
+        if (output?.Acknowledged is { } now && now != acknowledged)
+        {
+            acknowledged = now;
+            timer!.Change(Patience, Timeout.InfiniteTimeSpan);
+            return;
+        }
+
+        context.Abort();
     }
 }

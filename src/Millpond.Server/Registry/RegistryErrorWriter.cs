@@ -1,16 +1,22 @@
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.WebUtilities;
 
 namespace Millpond.Server.Registry;
 
 /// <summary>Writes an error, with the same headers for every verb and no body for HEAD.</summary>
 public static class RegistryErrorWriter
 {
+    /// <summary>Three lines of a terminal. Programs that read a status line take at least some thousand characters.</summary>
+    private const int LongestPhrase = 240;
+
     public static async ValueTask<RegistryAnswer> WriteAsync(HttpContext context, RegistryError error)
     {
         var response = context.Response;
         response.StatusCode = error.Status;
+        context.Features.GetRequiredFeature<IHttpResponseFeature>().ReasonPhrase = Phrase(error);
         if (error.RetryAfter is { } wait)
         {
             var seconds = Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds));
@@ -37,6 +43,23 @@ public static class RegistryErrorWriter
         json.WriteEndObject();
         json.WriteEndArray();
     });
+
+    /// <summary>
+    /// The status line's words (HTTP/1.1 has them, HTTP/2 does not). Docker, containerd, podman, buildah and skopeo read no body of a 5xx, and a HEAD has none:
+    /// these words are all that they show.
+    /// </summary>
+    public static string Phrase(RegistryError error)
+    {
+        var words = $"{ReasonPhrases.GetReasonPhrase(error.Status)}: {error.Message.Replace("…", "...", StringComparison.Ordinal)}";
+        return string.Create(Math.Min(words.Length, LongestPhrase), words, static (phrase, words) =>
+        {
+            for (var i = 0; i < phrase.Length; i++)
+            {
+                // A status line is ASCII, and what ends it would begin a header.
+                phrase[i] = words[i] is >= ' ' and <= '~' ? words[i] : '?';
+            }
+        });
+    }
 
     private static void WriteDetail(Utf8JsonWriter json, RegistryError error)
     {

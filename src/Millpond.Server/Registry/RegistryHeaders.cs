@@ -1,6 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
-using Millpond.Server.Cache;
+using Millpond.Server.Cache.Answers;
 
 namespace Millpond.Server.Registry;
 
@@ -13,9 +13,17 @@ internal static class RegistryHeaders
     public const string Cache = "Millpond-Cache";
     public const string Priority = "Millpond-Priority";
     public const string WarmUp = "warm-up";
+    public const string ListCut = "Millpond-List-Cut";
     public const string FiltersApplied = "OCI-Filters-Applied";
     public const string NoTransform = "no-transform";
     public const string StaleWarning = "110 - \"Response is Stale\"";
+
+    /// <summary>What every answer has. What an upstream holds is its users' doing, so no browser is to guess what it might be.</summary>
+    public static void SetCommon(IHeaderDictionary headers)
+    {
+        headers[ApiVersion] = ApiVersionValue;
+        headers.XContentTypeOptions = "nosniff";
+    }
 
     public static string Text(CacheStatus status) => status switch
     {
@@ -31,6 +39,15 @@ internal static class RegistryHeaders
         if (status == CacheStatus.Stale)
         {
             headers.Warning = StaleWarning;
+        }
+    }
+
+    /// <summary>Says after how many entries upstream's list was cut; nothing where it is whole.</summary>
+    public static void SetCut(IHeaderDictionary headers, long? cutAt)
+    {
+        if (cutAt is { } count)
+        {
+            headers[ListCut] = count.ToString(System.Globalization.CultureInfo.InvariantCulture);
         }
     }
 
@@ -63,9 +80,11 @@ internal static class RegistryHeaders
     {
         var control = request.Headers.CacheControl;
         var priority = request.Headers[Priority];
-        return control.Count == 0 && priority.Count == 0
-            ? default
-            : new(HasDirective(control, "no-cache"), HasDirective(control, "only-if-cached"), HasDirective(priority, WarmUp));
+        var client = request.HttpContext.Connection.RemoteIpAddress;
+        var options = control.Count == 0 && priority.Count == 0
+            ? new PullOptions(NoCache: false, OnlyIfCached: false, Client: client)
+            : new(HasDirective(control, "no-cache"), HasDirective(control, "only-if-cached"), HasDirective(priority, WarmUp), client);
+        return RegistryCaller.Of(request.HttpContext) is { } caller ? options with { MayNotAsk = caller.MayNotAsk, Principal = caller.Who?.Arn.Text } : options;
     }
 
     private static bool HasDirective(StringValues control, string directive)

@@ -1,16 +1,15 @@
 using Microsoft.AspNetCore.Http;
 using Millpond.Images;
 using Millpond.Server.Cache;
-using Millpond.Server.Rules;
 
 namespace Millpond.Server.Registry;
 
 /// <summary><c>tags/list</c>, by pages.</summary>
-public sealed class TagsEndpoint(PullThrough pulls)
+public sealed class TagsEndpoint(PullThrough pulls, AccessGate gate)
 {
     /// <param name="asked">The repository as the client wrote it, which is what the answer calls it.</param>
     /// <param name="linkRoot">What stands before the path in <c>Link</c>: the public URL, or nothing.</param>
-    public async ValueTask<RegistryAnswer> AnswerAsync(HttpContext context, RuleMatch target, RepositoryName asked, string linkRoot)
+    public async ValueTask<RegistryAnswer> AnswerAsync(HttpContext context, Place place, RepositoryName asked, string linkRoot)
     {
         if (!Page.TryRead(context.Request.Query, out var page))
         {
@@ -18,13 +17,22 @@ public sealed class TagsEndpoint(PullThrough pulls)
         }
 
         var options = RegistryHeaders.ReadOptions(context.Request);
-        var pull = await pulls.ListTagsAsync(target, page.Last, Math.Max(1, page.Limit), options, context.RequestAborted);
+        var limit = Math.Max(1, page.Limit);
+        var pull = place.Cached is { } target
+            ? await pulls.ListTagsAsync(target, page.Last, limit, options, context.RequestAborted)
+            : await pulls.Local.ListTagsAsync(place.Name, page.Last, limit);
+        if (!pull.IsFound && options.MayNotAsk && place.Cached is { } cold)
+        {
+            pull = await gate.OrImportAsync(context, pulls, cold, options, pull, wanted => pulls.ListTagsAsync(cold, page.Last, limit, wanted, context.RequestAborted));
+        }
+
         if (!pull.IsFound)
         {
-            return await RegistryErrorWriter.WriteAsync(context, RegistryError.Of(pull.Failure));
+            return await RegistryErrorWriter.WriteAsync(context, RegistryError.Of(pull.Failure, $"the tags of {place.Source}"));
         }
 
         RegistryHeaders.SetCache(context.Response.Headers, pull.Status);
+        RegistryHeaders.SetCut(context.Response.Headers, pull.Value.CutAt);
         var tags = page.Limit == 0 ? [] : pull.Value.Tags;
         if (pull.Value.More && tags.Count > 0)
         {
@@ -42,6 +50,6 @@ public sealed class TagsEndpoint(PullThrough pulls)
 
             json.WriteEndArray();
         });
-        return new(context.Response.StatusCode, sent, RegistryHeaders.Text(pull.Status), target.Rule.Prefix);
+        return new(context.Response.StatusCode, sent, RegistryHeaders.Text(pull.Status), place.Rule);
     }
 }

@@ -1,6 +1,6 @@
-using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using Millpond.Images;
+using Millpond.Server.Bounded;
 
 namespace Millpond.Server.Rules;
 
@@ -8,42 +8,22 @@ namespace Millpond.Server.Rules;
 internal readonly record struct ResolutionKey(RepositoryName Asked, string? Ns, string? Scope);
 
 /// <summary>
-/// The resolutions of late, bounded by two generations: when the young one is full it becomes the old one, whose entries live on by
-/// being asked for. So names that a client makes up cannot grow it, nor empty it of what is in use.
+/// The resolutions of late, bounded in bytes: names that a client makes up can neither grow it nor empty it of what is in use.
 /// </summary>
-internal sealed class ResolutionMemo(int generationSize = 8192)
+internal sealed class ResolutionMemo(long bytes = 8L * 1024 * 1024)
 {
-    private ConcurrentDictionary<ResolutionKey, RuleResolution> young = new();
-    private ConcurrentDictionary<ResolutionKey, RuleResolution> old = new();
-    private int added;
+    /// <summary>What an entry costs beside its texts, in two dictionaries' nodes.</summary>
+    private const int Overhead = 400;
 
-    public bool TryGet(ResolutionKey key, [NotNullWhen(true)] out RuleResolution? resolution)
-    {
-        if (young.TryGetValue(key, out resolution))
-        {
-            return true;
-        }
+    private readonly GenerationCache<ResolutionKey, RuleResolution> memo = new(bytes, Cost);
 
-        if (!old.TryGetValue(key, out resolution))
-        {
-            return false;
-        }
+    public bool TryGet(ResolutionKey key, [NotNullWhen(true)] out RuleResolution? resolution) => memo.TryGet(key, out resolution);
 
-        Add(key, resolution);
-        return true;
-    }
-
-    public void Add(ResolutionKey key, RuleResolution resolution)
-    {
-        if (young.TryAdd(key, resolution) && Interlocked.Increment(ref added) == generationSize)
-        {
-            // Exactly one caller counts to the size, so that the generations are turned once. A few entries may slip in late.
-            old = young;
-            young = new();
-            Interlocked.Exchange(ref added, 0);
-        }
-    }
+    public void Add(ResolutionKey key, RuleResolution resolution) => memo.Add(key, resolution);
 
     /// <summary>How many resolutions are held.</summary>
-    public int Count => young.Count + old.Count;
+    public int Count => memo.Count;
+
+    private static long Cost(ResolutionKey key, RuleResolution resolution) =>
+        Overhead + (2 * key.Asked.ToString().Length + (key.Ns?.Length ?? 0) + resolution.Reason.Length) * sizeof(char);
 }

@@ -11,14 +11,7 @@ public static class RewriteMappings
     /// <param name="tiers">Which of the rules are enabled, by tier or prefix.</param>
     public static IEnumerable<RewriteMapping> Of(ServerConfiguration configuration, ImmutableArray<string> tiers) =>
     [
-        .. configuration.Rules.Select(rule => new RewriteMapping(
-            new NameMapping(rule.Prefix, rule.UpstreamName, rule.UpstreamRepositoryPrefix), rule.Tier.Text(), TierNames.Include(tiers, rule.Tier, rule.Prefix))
-        {
-            Filter = new RepositoryFilter(rule.Allow, rule.Deny),
-        }),
-        .. configuration.DormantPresets.Select(preset => Of(preset, enabled: false)),
+        .. configuration.Rules.Select(rule => new RewriteMapping(rule, TierNames.Include(tiers, rule))),
+        .. configuration.DormantPresets.Select(preset => new RewriteMapping(preset, Enabled: false)),
     ];
-
-    public static RewriteMapping Of(Preset preset, bool enabled) =>
-        new(new NameMapping(preset.Prefix, preset.UpstreamName, null), preset.Tier.Text(), enabled);
 }

@@ -20,5 +20,8 @@ public enum RuleVerdict
 }
 
 /// <param name="Match">Set when matched or denied.</param>
+/// <param name="MayBeLocal">
+/// Whether a repository of this server's own may be meant: the path alone named it, and no rule but <c>ROOT</c> is for it.
+/// </param>
 /// <param name="Reason">For the client, empty when matched: what is wrong and what to do.</param>
-public sealed record RuleResolution(RuleVerdict Verdict, RuleMatch? Match, string Reason = "");
+public sealed record RuleResolution(RuleVerdict Verdict, RuleMatch? Match, string Reason = "", bool MayBeLocal = false);

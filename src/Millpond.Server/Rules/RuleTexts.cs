@@ -19,7 +19,7 @@ internal static class RuleTexts
         $"'{match.UpstreamRepository}' at {match.Rule.UpstreamName} is outside what the rule '{match.Rule.Prefix}' lets through. Change the rule's 'allow' or 'deny' in the server's configuration if it should be.";
 
     public static string UnknownNamespace(string registry) =>
-        $"No rule of this server is for the registry '{registry}' (asked for by ?ns=). Add a rule with 'upstream: {registry}' to its configuration, or take this mirror out of the client's.";
+        $"No rule of this server is for the registry '{registry}' (asked for by ?ns=). Add a rule with 'upstream: {registry}' to its configuration, or the registry to 'standsFor' of the rule that has it, or take this mirror out of the client's.";
 
     public static string OtherNamespace(PullThroughRule rule, string registry) =>
         $"This host or listener is the rule '{rule.Prefix}' alone, which is for {rule.UpstreamName}, and ?ns= asks for '{registry}'. Point the mirror for {registry} at this server's main address.";

@@ -14,11 +14,20 @@ public sealed class BlobStore
     private readonly string blobs;
     private readonly string stagings;
     private readonly string bootId;
-    private readonly ConcurrentDictionary<Digest, int> reading = new();
+    /// <summary>How many files of each blob are open: stored ones, and growing ones with their writer and readers.</summary>
+    private readonly ConcurrentDictionary<Digest, int> inUse = new();
     private readonly ConcurrentDictionary<Digest, Staging> growing = new();
+
+    private readonly OpenFiles open = new();
+
+    /// <summary>Folders whose own entry was synced in this run.</summary>
+    private readonly ConcurrentDictionary<string, bool> lasting = new(StringComparer.Ordinal);
 
     /// <summary>Held while a partial is taken up or thrown away: short work on local files.</summary>
     private readonly Lock partials = new();
+
+    /// <summary>Held while a blob's file comes or goes, so that its length is counted once.</summary>
+    private readonly Lock counting = new();
 
     /// <param name="blobs">The folder of whole blobs; made where it is missing.</param>
     /// <param name="stagings">The folder of partial downloads, on the same disk.</param>
@@ -30,11 +39,21 @@ public sealed class BlobStore
         this.stagings = stagings;
         this.bootId = bootId;
         Disk = disk;
-        Directory.CreateDirectory(blobs);
-        Directory.CreateDirectory(stagings);
+        PrivateParts.Make(blobs);
+        PrivateParts.Make(stagings);
+        Uploads = new UploadFiles(Path.Join(stagings, "uploads"), bootId, this);
     }
 
     public DiskSpace Disk { get; }
+
+    /// <summary>The bytes of pushes on their way.</summary>
+    public UploadFiles Uploads { get; }
+
+    /// <summary>Who deletes a blob, and who must find it here.</summary>
+    public BlobGuards Guards { get; } = new();
+
+    /// <summary>Told of a blob and its length before its file is there, so that nobody takes that for one that no catalog lists.</summary>
+    public Action<Digest, long>? Publishing { get; set; }
 
     /// <summary>The store of a data folder, within the limits of its configuration.</summary>
     public static BlobStore Open(DataFolder data, StorageConfiguration configuration)
@@ -44,34 +63,25 @@ public sealed class BlobStore
         return new BlobStore(data.StorePath, data.StagingPath, data.BootId, disk);
     }
 
-    /// <summary>Opens a blob; null where it is missing or has another length than expected (a cold miss, filled again).</summary>
+    /// <summary>Opens a blob; null where it is missing, cannot be opened, or has another length than expected (a cold miss, filled again).</summary>
     public StoredBlob? TryOpen(Digest digest, long? expectedLength)
     {
-        reading.AddOrUpdate(digest, 1, static (_, count) => count + 1);
-        try
+        if (open.TryTake(digest, out var file))
         {
-            var file = File.OpenHandle(BlobPath(digest), FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
-            var length = RandomAccess.GetLength(file);
-            if (expectedLength is null || length == expectedLength)
+            if (expectedLength is null || file.Length == expectedLength)
             {
-                return new StoredBlob(this, digest, file, length);
+                Use(digest);
+                return new StoredBlob(this, file);
             }
 
-            file.Dispose();
-        }
-        catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
-        {
-            // Absence is ordinary: asking first and opening then would be two calls and a race.
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            Release(digest);
-            throw;
+            file.Release();
         }
 
-        Release(digest);
-        return null;
+        return TryOpen(BlobPath(digest), digest, expectedLength, open.Keep);
     }
+
+    /// <summary>Opens what is kept of a blob from a download that was paused or killed; null where there is none. Nobody has verified these bytes.</summary>
+    public StoredBlob? TryOpenPartial(Digest digest) => growing.ContainsKey(digest) ? null : TryOpen(StagingPath(digest), digest, null, null);
 
     /// <summary>The length in bytes of a blob that is here, or null.</summary>
     public long? FindLength(Digest digest)
@@ -83,22 +93,24 @@ public sealed class BlobStore
     /// <summary>Whether bytes of this blob are kept from a download that was paused or killed.</summary>
     public bool HasPartial(Digest digest) => File.Exists(StagingPath(digest));
 
-    /// <summary>Whether somebody reads the blob now.</summary>
-    public bool IsReading(Digest digest) => reading.ContainsKey(digest);
+    /// <summary>Whether somebody reads the blob now, whole or while it grows, or writes it: to delete it would free nothing.</summary>
+    public bool IsInUse(Digest digest) => inUse.ContainsKey(digest);
 
-    /// <summary>Deletes a blob; its length in bytes, 0 where it was not here.</summary>
+    /// <summary>Deletes a blob; its length in bytes, 0 where it was not here or cannot be deleted.</summary>
     public long Delete(Digest digest)
     {
-        var file = new FileInfo(BlobPath(digest));
-        if (!file.Exists)
+        lock (counting)
         {
-            return 0;
-        }
+            var file = new FileInfo(BlobPath(digest));
+            if (!StoreFiles.TryDelete(file))
+            {
+                return 0;
+            }
 
-        var length = file.Length;
-        file.Delete();
-        Disk.StoreGrew(-length);
-        return length;
+            open.Close(digest);
+            Disk.StoreGrew(-file.Length);
+            return file.Length;
+        }
     }
 
     /// <summary>Every blob in the store with its length.</summary>
@@ -124,7 +136,7 @@ public sealed class BlobStore
 
     /// <summary>Starts a download from its first byte. Its blocks are reserved by <see cref="Staging.ReserveInBackground"/>.</summary>
     /// <exception cref="IOException">The disk is full or broken.</exception>
-    public Staging Begin(Digest digest, long? size, string rule, string repository)
+    public Staging Begin(Digest digest, long? size, string rule, string repository, long origin = 0)
     {
         var path = StagingPath(digest);
         lock (partials)
@@ -132,14 +144,15 @@ public sealed class BlobStore
             DropPartialLocked(digest);
             File.Delete(path);
             var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
-            var staging = new Staging(this, path, file, new StagingNote(digest.ToString(), size, rule, repository, bootId, 0), 0);
+            File.SetUnixFileMode(file, PrivateParts.FileMode);
+            var staging = new Staging(this, path, file, new StagingNote(digest.ToString(), size, rule, repository, bootId, 0, origin), 0);
             growing[digest] = staging;
             try
             {
                 staging.WriteNote(0);
                 return staging;
             }
-            catch (IOException)
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
             {
                 staging.Abandon();
                 throw;
@@ -160,7 +173,7 @@ public sealed class BlobStore
     /// <summary>Downloads that were paused or killed, with the times of their last bytes.</summary>
     public IReadOnlyList<(Digest Digest, DateTimeOffset WrittenAt)> ListPartials() =>
     [
-        .. new DirectoryInfo(stagings).EnumerateFiles()
+        .. StagingFiles()
             .Select(file => (IsPartial: Digest.TryParse(file.Name.Replace('-', ':'), out var digest), Digest: digest, WrittenAt: new DateTimeOffset(file.LastWriteTimeUtc)))
             .Where(file => file.IsPartial && !growing.ContainsKey(file.Digest))
             .Select(file => (file.Digest, file.WrittenAt)),
@@ -175,7 +188,8 @@ public sealed class BlobStore
         }
     }
 
-    /// <summary>Deletes partials that are older than the given time, have no note, or were left half made; running ones stay.</summary>
+    /// <summary>Deletes partials that are older than the given time, have no note, or were left half made, and gives back what the others reserved beyond their
+    /// bytes; running ones stay.</summary>
     public void Sweep(DateTimeOffset olderThan)
     {
         lock (partials)
@@ -190,15 +204,26 @@ public sealed class BlobStore
     {
         var target = BlobPath(digest);
         var folder = Path.GetDirectoryName(target)!;
-        if (!Directory.Exists(folder))
+        if (!lasting.ContainsKey(folder) || !Directory.Exists(folder))
         {
-            Directory.CreateDirectory(folder);
-            NativeMethods.SyncFolder(Path.GetDirectoryName(folder)!);
+            // One after the other: the folders above would get the usual mode. Synced also where it is there: another may have just made it.
+            var above = Path.GetDirectoryName(folder)!;
+            Directory.CreateDirectory(above, PrivateParts.FolderMode);
+            Directory.CreateDirectory(folder, PrivateParts.FolderMode);
+            NativeMethods.SyncFolder(blobs);
+            NativeMethods.SyncFolder(above);
+            lasting[folder] = true;
         }
 
-        var before = FindLength(digest) ?? 0;
-        File.Move(stagingPath, target, overwrite: true);
-        Disk.StoreGrew(new FileInfo(target).Length - before);
+        Publishing?.Invoke(digest, new FileInfo(stagingPath).Length);
+        lock (counting)
+        {
+            var before = FindLength(digest) ?? 0;
+            File.Move(stagingPath, target, overwrite: true);
+            open.Close(digest);
+            Disk.StoreGrew(new FileInfo(target).Length - before);
+        }
+
         NativeMethods.SyncFolder(folder);
     }
 
@@ -213,18 +238,50 @@ public sealed class BlobStore
         }
     }
 
+    internal void Use(Digest digest) => inUse.AddOrUpdate(digest, 1, static (_, count) => count + 1);
+
     internal void Release(Digest digest)
     {
-        while (reading.TryGetValue(digest, out var count))
+        while (inUse.TryGetValue(digest, out var count))
         {
             if (count <= 1
-                ? reading.TryRemove(new KeyValuePair<Digest, int>(digest, count))
-                : reading.TryUpdate(digest, count - 1, count))
+                ? inUse.TryRemove(new KeyValuePair<Digest, int>(digest, count))
+                : inUse.TryUpdate(digest, count - 1, count))
             {
                 return;
             }
         }
     }
+
+    private StoredBlob? TryOpen(string path, Digest digest, long? expectedLength, Action<SharedFile>? opened)
+    {
+        Use(digest);
+        try
+        {
+            var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            var length = RandomAccess.GetLength(file);
+            if (expectedLength is null || length == expectedLength)
+            {
+                var shared = new SharedFile(digest, file, length);
+                opened?.Invoke(shared);
+                return new StoredBlob(this, shared);
+            }
+
+            file.Dispose();
+        }
+        catch (Exception unusable) when (unusable is IOException or UnauthorizedAccessException)
+        {
+            // Absence is ordinary: asking first and opening then would be two calls and a race. What cannot be opened is as good as absent:
+            // it is fetched again, and takes the place of what is there.
+        }
+
+        Release(digest);
+        return null;
+    }
+
+    /// <summary>Whose a paused download is: its repository, and where that one has it from; null where nobody's alone.</summary>
+    public (string Repository, long Origin)? FindPartialOwner(Digest digest) =>
+        HasPartial(digest) && ReadNote(StagingPath(digest)) is { Origin: not 0 } note ? (note.Repository, note.Origin) : null;
 
     private static StagingNote? ReadNote(string path)
     {
@@ -241,16 +298,14 @@ public sealed class BlobStore
     private long DropPartialLocked(Digest digest)
     {
         var file = new FileInfo(StagingPath(digest));
-        if (growing.ContainsKey(digest) || !file.Exists)
+        if (growing.ContainsKey(digest) || !StoreFiles.TryDelete(file))
         {
             return 0;
         }
 
-        var length = file.Length;
-        file.Delete();
-        File.Delete(NotePath(file.FullName));
-        Disk.Paused(-length);
-        return length;
+        StoreFiles.TryDelete(new FileInfo(NotePath(file.FullName)));
+        Disk.Paused(-file.Length);
+        return file.Length;
     }
 
     private Staging? TryResumeLocked(Digest digest)
@@ -280,7 +335,7 @@ public sealed class BlobStore
     {
         var running = growing.Keys.Select(StagingPath).ToHashSet(StringComparer.Ordinal);
         var kept = 0L;
-        foreach (var file in new DirectoryInfo(stagings).EnumerateFiles())
+        foreach (var file in StagingFiles())
         {
             var isNote = file.Name.EndsWith(".json", StringComparison.Ordinal);
             var path = isNote ? file.FullName[..^".json".Length] : file.FullName;
@@ -291,15 +346,29 @@ public sealed class BlobStore
 
             if (file.LastWriteTimeUtc < olderThan.UtcDateTime || !File.Exists(path) || ReadNote(path) is null)
             {
-                file.Delete();
+                StoreFiles.TryDelete(file);
             }
             else if (!isNote)
             {
+                StoreFiles.Trim(file);
                 kept += file.Length;
             }
         }
 
         Disk.PausedAre(kept);
+    }
+
+    /// <summary>None where the folder cannot be read: then nothing is kept in it either.</summary>
+    private FileInfo[] StagingFiles()
+    {
+        try
+        {
+            return new DirectoryInfo(stagings).GetFiles();
+        }
+        catch (Exception unusable) when (unusable is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
     }
 
     private string BlobPath(Digest digest) => Path.Join(blobs, digest.Algorithm, digest.Hex[..2], digest.Hex);

@@ -14,7 +14,6 @@ public sealed class DataFolder : IDisposable
 
     private const int NoSpace = 28;
     private const string BootIdFile = "/proc/sys/kernel/random/boot_id";
-    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     private readonly FileStream held;
 
@@ -35,6 +34,12 @@ public sealed class DataFolder : IDisposable
 
     public string CatalogPath => System.IO.Path.Join(Path, "catalog");
 
+    /// <summary>What is secret at rest.</summary>
+    public string SecretsPath => System.IO.Path.Join(Path, "secrets");
+
+    /// <summary>Whether nobody but the server's user can read what is kept; not where files are another user's.</summary>
+    public bool IsPrivate { get; private set; }
+
     /// <summary>Which start of the machine this is, empty where it does not say: what was not flushed before another one may be lost.</summary>
     public string BootId { get; } = File.Exists(BootIdFile) ? File.ReadAllText(BootIdFile).Trim() : "";
 
@@ -50,7 +55,7 @@ public sealed class DataFolder : IDisposable
         try
         {
             // What is pulled may be private, so nobody else on the machine reads along.
-            Directory.CreateDirectory(full, OwnerOnly);
+            Directory.CreateDirectory(full, PrivateParts.FolderMode);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
@@ -64,9 +69,11 @@ public sealed class DataFolder : IDisposable
         {
             folder.CheckFormat();
             folder.WriteOwner();
-            Directory.CreateDirectory(folder.StorePath);
-            Directory.CreateDirectory(folder.StagingPath);
-            Directory.CreateDirectory(folder.CatalogPath);
+            folder.IsPrivate = PrivateParts.Make(folder.StorePath)
+                & PrivateParts.Make(folder.StagingPath)
+                & PrivateParts.Make(folder.CatalogPath)
+                & PrivateParts.CloseIfAny(folder.SecretsPath);
+            NativeMethods.SyncFolder(full);
             return folder;
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)

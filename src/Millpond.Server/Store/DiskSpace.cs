@@ -13,6 +13,8 @@ public sealed class DiskSpace
     private long stored;
     private long staged;
     private long paused;
+    private long uploaded;
+    private long recorded;
     private long promised;
     private long reserved;
 
@@ -29,8 +31,26 @@ public sealed class DiskSpace
     /// <summary>Bytes of whole blobs.</summary>
     public long Stored => Volatile.Read(ref stored);
 
-    /// <summary>Bytes of partial downloads, paused ones included.</summary>
-    public long Staged => Volatile.Read(ref staged) + Volatile.Read(ref paused);
+    /// <summary>Bytes of partial downloads, paused ones included, and of uploads.</summary>
+    public long Staged => Volatile.Read(ref staged) + Volatile.Read(ref paused) + Uploaded;
+
+    /// <summary>Bytes of pushes that are on their way.</summary>
+    public long Uploaded => Volatile.Read(ref uploaded);
+
+    /// <summary>Who can evict for those that only push: reserves as <see cref="TryPromise"/>, after making room where that can help.</summary>
+    public Func<long, ValueTask<DiskPromise?>>? Evicting { get; set; }
+
+    /// <summary>The most that <see cref="Stored"/> and <see cref="Staged"/> together may come to.</summary>
+    public long Limit => limitOf(probe().Size);
+
+    /// <summary>Bytes of the whole disk.</summary>
+    public long Size => probe().Size;
+
+    /// <summary>Bytes free on the disk, whoever uses the rest.</summary>
+    public long Free => probe().Free;
+
+    /// <summary>Bytes of manifests and lists in the catalog, which is on the same disk and counts against the limit.</summary>
+    public long Recorded => Volatile.Read(ref recorded);
 
     /// <summary>Asks for room for this many bytes more; null where they do not fit.</summary>
     /// <param name="bytes">What will be written.</param>
@@ -40,7 +60,7 @@ public sealed class DiskSpace
         var (size, free) = probe();
         lock (gate)
         {
-            var overLimit = Stored + Staged + promised + bytes - limitOf(size);
+            var overLimit = Stored + Staged + Recorded + promised + bytes - limitOf(size);
             var overDisk = bytes + promised - reserved - (free - headroomOf(size));
             missing = Math.Max(0, Math.Max(overLimit, overDisk));
             if (missing > 0)
@@ -59,19 +79,27 @@ public sealed class DiskSpace
         var (size, free) = probe();
         lock (gate)
         {
-            return bytes <= limitOf(size) - Volatile.Read(ref staged) - promised
+            return bytes <= limitOf(size) - Volatile.Read(ref staged) - Uploaded - promised
                 && bytes <= free + Stored + Volatile.Read(ref paused) - headroomOf(size) - (promised - reserved);
         }
     }
+
+    /// <summary>Reserves this many bytes, evicting for them where somebody can; null where they do not fit.</summary>
+    public ValueTask<DiskPromise?> MakeRoomAsync(long bytes) => Evicting is { } evict ? evict(bytes) : new(TryPromise(bytes, out _));
 
     /// <summary>How many bytes are over the limit now.</summary>
     public long Excess()
     {
         var (size, free) = probe();
-        return Math.Max(0, Math.Max(Stored + Staged - limitOf(size), headroomOf(size) - free));
+        return Math.Max(0, Math.Max(Stored + Staged + Recorded - limitOf(size), headroomOf(size) - free));
     }
 
+    /// <summary>What manifests and lists take now.</summary>
+    public void RecordedAre(long bytes) => Volatile.Write(ref recorded, bytes);
+
     internal void StagingGrew(long bytes) => Interlocked.Add(ref staged, bytes);
+
+    internal void UploadGrew(long bytes) => Interlocked.Add(ref uploaded, bytes);
 
     internal void StoreGrew(long bytes) => Interlocked.Add(ref stored, bytes);
 

@@ -17,6 +17,7 @@ public sealed class Staging
     private const long SmallestReserve = 4L * 1024 * 1024;
 
     private readonly BlobStore store;
+    private readonly Lock noting = new();
     private readonly SafeFileHandle file;
     private readonly string path;
     private StagingNote note;
@@ -39,6 +40,7 @@ public sealed class Staging
         ResumedFrom = written;
         Digest = Digest.Parse(note.Digest);
         store.Disk.StagingGrew(written);
+        store.Use(Digest);
     }
 
     public Digest Digest { get; }
@@ -70,19 +72,29 @@ public sealed class Staging
     /// <summary>Reads bytes that were appended; the caller stays within what was released to it.</summary>
     public int Read(Span<byte> buffer, long offset) => RandomAccess.Read(file, buffer, offset);
 
+    /// <summary>The growing file, for whoever holds a reference; what was not released to it is not for it.</summary>
+    internal SafeFileHandle Handle => file;
+
     /// <summary>Remembers the size once the upstream said it.</summary>
-    public void SetSize(long size) => note = note with { Size = size };
+    public void SetSize(long size)
+    {
+        lock (noting)
+        {
+            note = note with { Size = size };
+        }
+    }
 
     /// <summary>
     /// Reserves the disk for the whole blob while its first bytes are on their way to clients: for a gigabyte the file system takes 4 to
     /// 27 ms. A disk that has not the room after all shows at an append.
     /// </summary>
     /// <param name="promise">What was promised for it.</param>
-    public void ReserveInBackground(DiskPromise promise)
+    /// <returns>Ends when it was tried; nobody has to wait for it.</returns>
+    public Task ReserveInBackground(DiskPromise promise)
     {
         if (note.Size is not { } size || size - written < SmallestReserve)
         {
-            return;
+            return Task.CompletedTask;
         }
 
         reserving = Task.Run(() =>
@@ -92,6 +104,7 @@ public sealed class Staging
                 promise.Reserved();
             }
         });
+        return reserving;
     }
 
     /// <summary>One more that reads, for whoever holds one already; pairs with <see cref="Release"/>.</summary>
@@ -117,6 +130,7 @@ public sealed class Staging
         if (Interlocked.Decrement(ref references) == 0)
         {
             file.Dispose();
+            store.Release(Digest);
         }
     }
 
@@ -154,7 +168,7 @@ public sealed class Staging
             RandomAccess.FlushToDisk(file);
             WriteNote(written);
         }
-        catch (IOException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             // The disk is full or broken. The note from before still says how far the partial can be trusted.
         }
@@ -166,18 +180,45 @@ public sealed class Staging
     public async Task DiscardAsync()
     {
         await Task.WhenAll(flushing, reserving);
-        File.Delete(path);
-        File.Delete(BlobStore.NotePath(path));
+        DeleteFiles();
         Settle();
+    }
+
+    /// <summary>
+    /// Another upstream goes on with it: from now on it is nobody's alone, and whoever wants it shows that it has it. The note goes at once and
+    /// comes again with the next flush: after a kill it would give the other's bytes to who brought the first.
+    /// </summary>
+    public void Disown()
+    {
+        // A flush in the background may be writing the old note at this moment: its file must not come after the deletion.
+        lock (noting)
+        {
+            note = note with { Repository = "", Origin = 0 };
+            try
+            {
+                File.Delete(BlobStore.NotePath(path));
+            }
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+            {
+                // A folder in which nothing can be deleted takes no bytes of the other's either.
+            }
+        }
     }
 
     /// <summary>Notes what is being downloaded, before its first byte: a crash then leaves a partial that says whose it is.</summary>
     internal void WriteNote(long flushed)
     {
-        var target = BlobStore.NotePath(path);
-        var temporary = target + ".new";
-        File.WriteAllBytes(temporary, JsonSerializer.SerializeToUtf8Bytes(note with { Flushed = flushed }, StoreJson.Default.StagingNote));
-        File.Move(temporary, target, overwrite: true);
+        lock (noting)
+        {
+            var target = BlobStore.NotePath(path);
+            var temporary = target + ".new";
+            using (var output = new FileStream(temporary, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = PrivateParts.FileMode }))
+            {
+                JsonSerializer.Serialize(output, note with { Flushed = flushed }, StoreJson.Default.StagingNote);
+            }
+
+            File.Move(temporary, target, overwrite: true);
+        }
     }
 
     private void FlushInBackground()
@@ -190,7 +231,7 @@ public sealed class Staging
             isLost = false;
             WriteNote(upTo);
         }
-        catch (IOException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             // A failing disk shows at the commit, where somebody can act on it; a note that is too old is only careful.
         }
@@ -204,8 +245,21 @@ public sealed class Staging
     /// <summary>Lets go of a file that never began.</summary>
     internal void Abandon()
     {
-        File.Delete(path);
+        DeleteFiles();
         Settle();
+    }
+
+    private void DeleteFiles()
+    {
+        try
+        {
+            File.Delete(path);
+            File.Delete(BlobStore.NotePath(path));
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            // What is left is thrown away when it is next taken up, or swept.
+        }
     }
 
     private void Settle(long kept = 0)

@@ -7,9 +7,10 @@ namespace Millpond.Server.Store;
 /// <param name="Size">Of the whole blob in bytes; null where nobody said it.</param>
 /// <param name="Rule">The prefix of the rule it comes from.</param>
 /// <param name="Repository">The repository here it was pulled for.</param>
+/// <param name="Origin">Which upstream, as whom, it comes from (<c>Catalog.Origin</c>); 0 where several brought it, or an older program noted it.</param>
 /// <param name="BootId">Under the same boot the page cache survived, so the whole file is good; under another only <paramref name="Flushed"/> bytes are.</param>
 /// <param name="Flushed">Bytes that were synced to disk.</param>
-public sealed record StagingNote(string Digest, long? Size, string Rule, string Repository, string BootId, long Flushed);
+public sealed record StagingNote(string Digest, long? Size, string Rule, string Repository, string BootId, long Flushed, long Origin = 0);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(StagingNote))]

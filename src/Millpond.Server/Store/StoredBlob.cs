@@ -7,14 +7,14 @@ namespace Millpond.Server.Store;
 public sealed class StoredBlob : IDisposable
 {
     private readonly BlobStore store;
-    private SafeFileHandle? file;
+    private SharedFile? file;
 
-    internal StoredBlob(BlobStore store, Digest digest, SafeFileHandle file, long length)
+    internal StoredBlob(BlobStore store, SharedFile file)
     {
         this.store = store;
         this.file = file;
-        Digest = digest;
-        Length = length;
+        Digest = file.Digest;
+        Length = file.Length;
     }
 
     public Digest Digest { get; }
@@ -22,18 +22,21 @@ public sealed class StoredBlob : IDisposable
     /// <summary>Its length in bytes.</summary>
     public long Length { get; }
 
+    /// <summary>The open file, until this is disposed.</summary>
+    internal SafeFileHandle Handle => (file ?? throw new ObjectDisposedException(nameof(StoredBlob))).Handle;
+
     /// <summary>
     /// Reads at an offset; 0 at the end. Synchronous on purpose: a pread of cached pages is cheaper than moving it to another thread,
     /// and a cold file blocks a pool thread, of which the host keeps enough.
     /// </summary>
     public int Read(Span<byte> buffer, long offset) =>
-        RandomAccess.Read(file ?? throw new ObjectDisposedException(nameof(StoredBlob)), buffer, offset);
+        RandomAccess.Read(Handle, buffer, offset);
 
     public void Dispose()
     {
         if (Interlocked.Exchange(ref file, null) is { } open)
         {
-            open.Dispose();
+            open.Release();
             store.Release(Digest);
         }
     }

@@ -68,7 +68,7 @@ internal readonly record struct LogLine(
     public string ToText()
     {
         var text = $"{TimeText} {LevelText,-7} {Category}: {Message}";
-        return (Exception is null ? text : $"{text} | {Exception}").ReplaceLineEndings(" ");
+        return VisibleText.Of((Exception is null ? text : $"{text} | {Exception}").ReplaceLineEndings(" "));
     }
 
     /// <summary>A property that is called like a fixed field gets an underscore, so that no name stands twice in a line.</summary>

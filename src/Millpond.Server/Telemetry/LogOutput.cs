@@ -11,6 +11,9 @@ internal sealed class LogOutput : IDisposable
 {
     private const int QueueLength = 4096;
 
+    /// <summary>Characters of all queued lines: one may quote what a client sent, tens of thousands at a time.</summary>
+    private const long QueuedCharacters = 8L * 1024 * 1024;
+
     /// <summary>What a pipe takes in one piece, so that others' lines on the same output do not fall between.</summary>
     private const int PieceLength = 4096;
 
@@ -23,6 +26,7 @@ internal sealed class LogOutput : IDisposable
     private readonly Func<long, string> droppedLine;
     private readonly Thread thread;
     private long dropped;
+    private long queued;
 
     public LogOutput(TextWriter output, Func<long, string> droppedLine)
     {
@@ -35,8 +39,9 @@ internal sealed class LogOutput : IDisposable
     /// <summary>Queues a line, without its end. Never waits.</summary>
     public void Write(string line)
     {
-        if (!queue.Writer.TryWrite(line))
+        if (Interlocked.Add(ref queued, line.Length) > QueuedCharacters || !queue.Writer.TryWrite(line))
         {
+            Interlocked.Add(ref queued, -line.Length);
             Interlocked.Increment(ref dropped);
         }
     }
@@ -68,6 +73,7 @@ internal sealed class LogOutput : IDisposable
     {
         while (queue.Reader.TryRead(out var line))
         {
+            Interlocked.Add(ref queued, -line.Length);
             Append(line);
         }
 

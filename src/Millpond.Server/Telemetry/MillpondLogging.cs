@@ -15,6 +15,6 @@ public static class MillpondLogging
         logging.SetMinimumLevel(configuration.Level);
 
         // Made by the container, because it disposes only of what it has made.
-        logging.Services.AddSingleton<ILoggerProvider>(_ => new LogProvider(configuration.Format, output, time));
+        logging.Services.AddSingleton<ILoggerProvider>(_ => new LogProvider(configuration.FormatOn(isTerminal: false), output, time));
     }
 }

@@ -7,6 +7,9 @@ public sealed class MillpondMetrics : IDisposable
 {
     public const string MeterName = "Millpond";
 
+    // From what a hit in memory takes to what a large layer takes over a slow line.
+    private static readonly double[] PullSecondsBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+
     private readonly Meter meter = new(MeterName);
     private readonly Counter<long> pulls;
     private readonly Counter<long> upstreamRequests;
@@ -16,6 +19,10 @@ public sealed class MillpondMetrics : IDisposable
     private readonly Counter<long> passedThrough;
     private readonly Counter<long> evicted;
     private readonly Counter<long> reviews;
+    private readonly Counter<long> connectionsRefused;
+    private readonly Histogram<double> pullSeconds;
+    private readonly Counter<long> listsCut;
+    private readonly Counter<long> writes;
 
     public MillpondMetrics()
     {
@@ -26,26 +33,44 @@ public sealed class MillpondMetrics : IDisposable
         fills = meter.CreateCounter<long>("millpond.fills", description: "Fills ended, by upstream and outcome.");
         passedThrough = meter.CreateCounter<long>("millpond.fills.passed_through", description: "Pulls passed through without storing, because the disk is full.");
         evicted = meter.CreateCounter<long>("millpond.evicted.bytes", "By", "Bytes evicted for room on the disk.");
+        connectionsRefused = meter.CreateCounter<long>("millpond.connections.refused", description: "Connections closed because a listener had as many as it may.");
+        pullSeconds = meter.CreateHistogram(
+            "millpond.pulls.duration", "s", "From a pull to the end of its answer, by kind and result.", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = PullSecondsBounds });
+        listsCut = meter.CreateCounter<long>("millpond.lists.cut", description: "Upstream lists that were cut because they are too long, by kind (tags, referrers).");
+        writes = meter.CreateCounter<long>("millpond.writes", description: "Requests that push or delete, by kind (push, delete) and result.");
         reviews = meter.CreateCounter<long>("millpond.reviews", description: "Admission reviews, by result.");
     }
 
     /// <param name="kind">manifest, blob, tags or referrers.</param>
     /// <param name="rule">The rule's prefix, or "none".</param>
     /// <param name="result">hit, miss, stale, revalidated, or the failure's kind.</param>
-    public void Pull(string kind, string rule, string result) => pulls.Add(1, new("kind", kind), new("rule", rule), new("result", result));
+    public void Pull(string kind, string rule, string result, TimeSpan took)
+    {
+        pulls.Add(1, new("kind", kind), new("rule", rule), new("result", result));
+        pullSeconds.Record(took.TotalSeconds, new("kind", kind), new("result", result));
+    }
+
+    /// <param name="kind">push or delete.</param>
+    /// <param name="result">What became of it: upload, pushed, deleted, dropped, cancelled, or why it was refused.</param>
+    public void Write(string kind, string result) => writes.Add(1, new("kind", kind), new("result", result));
 
     public void UpstreamRequest(string upstream, string reason, string outcome) =>
         upstreamRequests.Add(1, new("upstream", upstream), new("reason", reason), new("outcome", outcome));
 
-    public void BytesIn(string upstream, long count) => bytesIn.Add(count, new KeyValuePair<string, object?>("upstream", upstream));
+    public void BytesIn(string rule, string upstream, long count) => bytesIn.Add(count, new("rule", rule), new("upstream", upstream));
 
-    public void BytesOut(long count) => bytesOut.Add(count);
+    public void BytesOut(string rule, long count) => bytesOut.Add(count, new KeyValuePair<string, object?>("rule", rule));
+
+    public void ConnectionRefused() => connectionsRefused.Add(1);
 
     public void FillEnded(string upstream, string outcome) => fills.Add(1, new("upstream", upstream), new("outcome", outcome));
 
     public void PassedThrough(string upstream) => passedThrough.Add(1, new KeyValuePair<string, object?>("upstream", upstream));
 
     public void Evicted(long count) => evicted.Add(count);
+
+    /// <param name="kind">tags or referrers.</param>
+    public void ListCut(string kind) => listsCut.Add(1, new KeyValuePair<string, object?>("kind", kind));
 
     /// <param name="result">rewritten, unchanged, or why nothing was looked at.</param>
     public void Review(string result) => reviews.Add(1, new KeyValuePair<string, object?>("result", result));

@@ -9,6 +9,9 @@ internal static class BlobAnswer
 {
     public static ByteRange FirstByte { get; } = new(0, 0);
 
+    /// <summary>How much of a whole body is read to come to a part of it: an upstream without ranges is not made to send a gigabyte for 64 bytes.</summary>
+    private const long FarthestSkipped = 1024 * 1024;
+
     public static BlobProbe ReadProbe(HttpResponseMessage response, string who) => response.StatusCode switch
     {
         HttpStatusCode.OK => new BlobProbe(WholeLength(response)),
@@ -17,6 +20,45 @@ internal static class BlobAnswer
         HttpStatusCode.RequestedRangeNotSatisfiable when response.Content.Headers.ContentRange is { Unit: "bytes", Length: 0 } => new BlobProbe(0),
         _ => throw Unsatisfied(response, FirstByte, who),
     };
+
+    /// <summary>Reads a part of a blob; of a 200 no further than a bound, so that another place than the asked one may be what is read.</summary>
+    public static async Task<BlobPart> ReadPartAsync(HttpResponseMessage response, ByteRange range, string who, CancellationToken cancellationToken)
+    {
+        if (response is { StatusCode: HttpStatusCode.RequestedRangeNotSatisfiable, Content.Headers.ContentRange: { Unit: "bytes", Length: 0 } })
+        {
+            return new BlobPart(0, ReadOnlyMemory<byte>.Empty, 0);
+        }
+
+        using var body = await ReadBodyAsync(response, range, who, cancellationToken);
+        if (body is { Start: 0, TotalLength: 0 })
+        {
+            return new BlobPart(0, ReadOnlyMemory<byte>.Empty, 0);
+        }
+
+        var bytes = new byte[(int)((range.To ?? range.From) - range.From + 1)];
+        var start = body.Start == range.From || range.From + bytes.Length <= FarthestSkipped ? range.From : range.From % (FarthestSkipped - bytes.Length);
+        try
+        {
+            await SkipAsync(body.Content, start - body.Start, cancellationToken);
+            await body.Content.ReadExactlyAsync(bytes, cancellationToken);
+            return new BlobPart(start, bytes, body.TotalLength);
+        }
+        catch (EndOfStreamException)
+        {
+            throw Bad($"{who} has no {bytes.Length} bytes of the blob from byte {start} on");
+        }
+    }
+
+    private static async Task SkipAsync(Stream content, long count, CancellationToken cancellationToken)
+    {
+        var scratch = new byte[(int)Math.Min(count, 64 * 1024)];
+        while (count > 0)
+        {
+            var step = (int)Math.Min(scratch.Length, count);
+            await content.ReadExactlyAsync(scratch.AsMemory(0, step), cancellationToken);
+            count -= step;
+        }
+    }
 
     public static async Task<BlobBody> ReadBodyAsync(HttpResponseMessage response, ByteRange? range, string who, CancellationToken cancellationToken)
     {

@@ -20,11 +20,9 @@ internal static class ManifestAnswer
         + "application/vnd.oci.artifact.manifest.v1+json, "
         + "application/vnd.docker.distribution.manifest.v1+prettyjws, application/vnd.docker.distribution.manifest.v1+json, */*";
 
-    private const string Unspecific = "application/octet-stream";
-
     public static ManifestHead ReadHead(HttpResponseMessage response, string reference, string who)
     {
-        var mediaType = MediaTypeOf(response) ?? Unspecific;
+        var mediaType = MediaTypeOf(response) ?? ManifestTypes.Unknown;
         RefuseSchema1(IsSchema1(mediaType), reference, who);
         var digest = DigestHeader(response);
         if (digest is { } told && Digest.TryParse(reference, out var asked) && told.Algorithm == asked.Algorithm && told != asked)
@@ -44,14 +42,17 @@ internal static class ManifestAnswer
 
         var content = await BoundedBody.ReadAsync(response, MaxBytes, cancellationToken)
             ?? throw Bad($"the manifest {reference} at {who} is larger than the limit of {MaxBytes / (1024 * 1024)} MiB");
-        var digest = Verify(content, reference, DigestHeader(response), who);
-        var (isObject, ownMediaType, schemaVersion) = Glance(content);
-        var mediaType = MediaTypeOf(response) is { } told && !IsGeneric(told) ? told : ownMediaType ?? MediaTypeOf(response) ?? Unspecific;
-        RefuseSchema1(IsSchema1(mediaType) || ownMediaType is null && schemaVersion == 1, reference, who);
-        if (!isObject && !Digest.TryParse(reference, out _))
+        var told = DigestHeader(response);
+        var digest = Verify(content, reference, told, who);
+        using var document = ForeignJson.TryParse(content);
+        var json = document?.RootElement ?? default;
+        var ownMediaType = json.TextOf("mediaType") is { Length: > 0 and <= 255 } own && own.All(c => c is > ' ' and < '\u007f') ? own : null;
+        var mediaType = TypeOf(response, ownMediaType, json);
+        RefuseSchema1(IsSchema1(mediaType) || ownMediaType is null && SchemaVersion(json) == 1, reference, who);
+        if (!ManifestTypes.IsManifest(json) && !(told is not null && ManifestTypes.IsManifestType(mediaType)) && !Digest.TryParse(reference, out _))
         {
-            // A login page or a captive portal answers 200 as well, and a tag's content has no digest to fail by.
-            throw Bad($"{who} answered with something that is no manifest ({Words.Quote(mediaType, 60)})");
+            // A login page, an error or a captive portal answers 200 as well, and a tag's content has no digest to fail by.
+            throw Bad($"{who} answered with something that is no manifest ({MediaTypeOf(response) ?? "of no type"})");
         }
 
         return new ManifestBody(digest, mediaType, ownMediaType, content);
@@ -93,31 +94,17 @@ internal static class ManifestAnswer
             ? digest
             : null;
 
-    private static (bool IsObject, string? MediaType, int? SchemaVersion) Glance(byte[] content)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(content);
-            var root = document.RootElement;
-            if (root.ValueKind != JsonValueKind.Object)
-            {
-                return default;
-            }
+    /// <summary>The upstream's word where it is one of a manifest, else the document's own, else what its members say.</summary>
+    private static string TypeOf(HttpResponseMessage response, string? own, JsonElement json) =>
+        MediaTypeOf(response) is { } told && ManifestTypes.IsManifestType(told) ? told
+        : ManifestTypes.IsManifestType(own) ? own!
+        : ManifestTypes.OfMembers(json) ?? ManifestTypes.Unknown;
 
-            var mediaType = root.TryGetProperty("mediaType", out var type) && type.ValueKind == JsonValueKind.String ? type.GetString() : null;
-            int? version = root.TryGetProperty("schemaVersion", out var schema) && schema.ValueKind == JsonValueKind.Number && schema.TryGetInt32(out var number)
-                ? number
-                : null;
-            return (true, mediaType is { Length: > 0 and <= 255 } && mediaType.All(c => c is > ' ' and < '\u007f') ? mediaType : null, version);
-        }
-        catch (JsonException)
-        {
-            return default;
-        }
-    }
-
-    private static bool IsGeneric(string mediaType) =>
-        mediaType.ToLowerInvariant() is "application/json" or "text/json" or "text/plain" or "application/octet-stream" or "binary/octet-stream";
+    private static int? SchemaVersion(JsonElement json) =>
+        json.ValueKind == JsonValueKind.Object && json.TryGetProperty("schemaVersion", out var schema)
+        && schema.ValueKind == JsonValueKind.Number && schema.TryGetInt32(out var number)
+            ? number
+            : null;
 
     private static bool IsSchema1(string mediaType) => mediaType.ToLowerInvariant()
         is "application/vnd.docker.distribution.manifest.v1+json" or "application/vnd.docker.distribution.manifest.v1+prettyjws";

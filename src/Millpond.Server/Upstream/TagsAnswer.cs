@@ -24,32 +24,25 @@ internal static class TagsAnswer
     {
         var content = await BoundedBody.ReadAsync(response, MaxBytes, cancellationToken)
             ?? throw new UpstreamException(UpstreamOutcome.BadAnswer, $"the tag list of {who} is larger than the limit of {MaxBytes / (1024 * 1024)} MiB");
-        try
-        {
-            using var document = JsonDocument.Parse(content);
-            var root = document.RootElement;
-            var isList = root.ValueKind == JsonValueKind.Object;
-            var hasTags = isList && root.TryGetProperty("tags", out var tags) ? tags.ValueKind : JsonValueKind.Undefined;
-            if (!isList || hasTags is not (JsonValueKind.Array or JsonValueKind.Null or JsonValueKind.Undefined))
-            {
-                throw NotTags(who);
-            }
-
-            return new TagPage(hasTags == JsonValueKind.Array ? Tags(root.GetProperty("tags")) : [], Next(response, last));
-        }
-        catch (JsonException)
-        {
-            throw NotTags(who);
-        }
+        using var document = ForeignJson.TryParse(content);
+        return document is not null && IsList(document.RootElement)
+            ? new TagPage(Tags(document.RootElement), Next(response, last))
+            : throw NotTags(who);
     }
 
-    private static List<string> Tags(JsonElement tags) =>
-    [
-        .. tags.EnumerateArray()
-            .Select(tag => tag.ValueKind == JsonValueKind.String ? tag.GetString() : null)
-            .OfType<string>()
-            .Where(tag => Tag.IsValid(tag)),
-    ];
+    /// <summary>Go leaves an empty list out, so that a name alone is one; an error, a status or an empty object is none.</summary>
+    private static bool IsList(JsonElement json) => json.ValueKind == JsonValueKind.Object && !json.TryGetProperty("errors", out _)
+        && (json.TryGetProperty("tags", out var tags) ? tags.ValueKind is JsonValueKind.Array or JsonValueKind.Null : json.TextOf("name") is not null);
+
+    private static List<string> Tags(JsonElement list) => !list.TryGetProperty("tags", out var tags) || tags.ValueKind != JsonValueKind.Array
+        ? []
+        :
+        [
+            .. tags.EnumerateArray()
+                .Select(tag => tag.ValueKind == JsonValueKind.String ? tag.GetString() : null)
+                .OfType<string>()
+                .Where(tag => Tag.IsValid(tag)),
+        ];
 
     private static string? Next(HttpResponseMessage response, string? last)
     {

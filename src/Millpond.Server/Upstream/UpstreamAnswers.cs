@@ -11,6 +11,9 @@ public sealed record ManifestBody(Digest Digest, string MediaType, string? OwnMe
 /// <summary>What a closed one-byte range said of a blob.</summary>
 public sealed record BlobProbe(long? Length);
 
+/// <summary>Some bytes of a blob: where they lie in it, and how long it is where the upstream said so.</summary>
+public sealed record BlobPart(long Start, ReadOnlyMemory<byte> Bytes, long? TotalLength);
+
 /// <summary>
 /// A blob's body that is being downloaded; the caller disposes it. <see cref="Start"/> is where the body begins: the offset asked for,
 /// or 0 where the upstream ignored the range (200 instead of 206).
@@ -29,8 +32,9 @@ public sealed record BlobBody(Stream Content, long Start, long? TotalLength, lon
 /// <summary>One page of tags; <see cref="Last"/> continues it (from the upstream's <c>Link</c>), null at the end.</summary>
 public sealed record TagPage(IReadOnlyList<string> Tags, string? Last);
 
-/// <summary>The referrers index of a digest, exact bytes; <see cref="IsFallback"/> when it came from the <c>sha256-&lt;hex&gt;</c> tag.</summary>
-public sealed record ReferrersBody(ReadOnlyMemory<byte> Content, bool IsFallback);
+/// <summary>A page of the referrers index of a digest, exact bytes; <see cref="IsFallback"/> when it came from the <c>sha256-&lt;hex&gt;</c> tag.</summary>
+/// <param name="Next">What asks for the page after it; null at the end.</param>
+public sealed record ReferrersBody(ReadOnlyMemory<byte> Content, bool IsFallback, string? Next = null);
 
 /// <summary>Bytes <see cref="From"/> to <see cref="To"/>, both included; null = to the end, for blobs whose length nobody said.</summary>
 public readonly record struct ByteRange(long From, long? To);

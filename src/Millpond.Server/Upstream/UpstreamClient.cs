@@ -26,10 +26,12 @@ public sealed class UpstreamClient : IDisposable
     private readonly UpstreamCredentials credentials;
     private readonly TimeProvider time;
     private readonly FailureLog failures;
+    private readonly SecretWords words;
     private readonly CancellationTokenSource lifetime = new();
     private readonly TokenService tokenService;
     private readonly HttpMessageInvoker following;
     private readonly HttpMessageInvoker direct;
+    private readonly RegistrySign sign;
 
     public UpstreamClient(PullThroughRule rule, UpstreamCredentials credentials, TimeProvider time, ILogger<UpstreamClient> log)
         : this(rule, credentials, time, log, NetworkAccess.System, Environment.GetEnvironmentVariable)
@@ -43,20 +45,25 @@ public sealed class UpstreamClient : IDisposable
         this.rule = rule;
         this.credentials = credentials;
         this.time = time;
-        failures = new FailureLog(rule, time, log);
         var proxy = new UpstreamProxy(rule, environment);
+        words = new SecretWords(rule, proxy.Logins());
+        failures = new FailureLog(rule, words, time, log);
 
         // Realms that the configuration names may be private; connections to them are kept apart, so that no redirect can use them.
-        tokenService = new TokenService(rule, new UpstreamSockets(rule, [rule.Upstream, .. rule.TokenRealms], proxy, network, time), time);
+        tokenService = new TokenService(rule, words, new UpstreamSockets(rule, [rule.Upstream, .. rule.TokenRealms], proxy, network, time), time);
         var tokens = new TokenCache(tokenService.RequestAsync, time, lifetime.Token);
         var sockets = new UpstreamSockets(rule, [rule.Upstream], proxy, network, time);
-        var authentication = new AuthenticationHandler(rule, credentials, tokens, tokenService.Name, sockets);
+        var authentication = new AuthenticationHandler(rule, credentials, tokens, tokenService.Name, words, sockets);
         following = new HttpMessageInvoker(new RedirectHandler(rule, authentication));
         direct = new HttpMessageInvoker(authentication, disposeHandler: false);
+        sign = new RegistrySign(AnswersLikeRegistryAsync, time, lifetime.Token);
     }
 
     /// <summary>The version of the credential as it is now, or <see cref="UpstreamCredentials.AnonymousVersion"/>.</summary>
     public string CredentialVersion => credentials.VersionOf(rule.Credential);
+
+    /// <summary>Whose credential it is now: its user name, null where none is configured. False where it is configured and cannot be read.</summary>
+    public bool TryReadUser(out string? user) => credentials.TryReadUser(rule.Credential, out user);
 
     public Task<UpstreamResult<ManifestHead>> HeadManifestAsync(
         RepositoryName upstreamRepository, string reference, CancellationToken cancellationToken) =>
@@ -80,6 +87,15 @@ public sealed class UpstreamClient : IDisposable
             cancellationToken,
             status => status == HttpStatusCode.RequestedRangeNotSatisfiable);
 
+    /// <summary>A few bytes of a blob, by a closed range; others of the same number where the upstream sends it from its beginning.</summary>
+    public Task<UpstreamResult<BlobPart>> GetBlobPartAsync(
+        RepositoryName upstreamRepository, Digest digest, ByteRange range, CancellationToken cancellationToken) =>
+        AskAsync(
+            new Question(HttpMethod.Get, BlobPath(upstreamRepository, digest), upstreamRepository) { Range = range },
+            (response, exchange, token) => BlobAnswer.ReadPartAsync(response, range, exchange.WaitingFor, token),
+            cancellationToken,
+            status => status == HttpStatusCode.RequestedRangeNotSatisfiable);
+
     /// <summary>A blob from its headers on; the caller disposes it, reads it at its own pace and watches over its silence.</summary>
     public Task<UpstreamResult<BlobBody>> GetBlobAsync(
         RepositoryName upstreamRepository, Digest digest, ByteRange? range, CancellationToken cancellationToken) =>
@@ -96,14 +112,16 @@ public sealed class UpstreamClient : IDisposable
             (response, exchange, token) => TagsAnswer.ReadAsync(response, last, exchange.WaitingFor, token),
             cancellationToken);
 
-    /// <summary>The referrers of a digest, by the API or, where the upstream has none, by the tag that stands in for it; none at all is an empty index.</summary>
-    public Task<UpstreamResult<ReferrersBody>> GetReferrersAsync(RepositoryName upstreamRepository, Digest subject, CancellationToken cancellationToken) =>
-        new ReferrersRequest(this, upstreamRepository, subject).SendAsync(cancellationToken);
+    /// <summary>A page of the referrers of a digest, by the API or, where the upstream has none, by the tag that stands in for it; none at all is an empty index.</summary>
+    /// <param name="next">Which page: null for the first, or what <see cref="ReferrersBody.Next"/> said.</param>
+    public Task<UpstreamResult<ReferrersBody>> GetReferrersAsync(
+        RepositoryName upstreamRepository, Digest subject, string? next, CancellationToken cancellationToken) =>
+        new ReferrersRequest(this, upstreamRepository, subject).SendAsync(next, cancellationToken);
 
     /// <summary>Whether the upstream is there: any answer below 500 is.</summary>
     public Task<UpstreamResult<object>> PingAsync(CancellationToken cancellationToken) =>
         AskAsync(
-            new Question(HttpMethod.Get, "/v2/", null) { FollowsRedirects = false, ConnectWithin = CheckConnect },
+            new Question(HttpMethod.Get, RegistrySign.Path, null) { FollowsRedirects = false, ConnectWithin = CheckConnect },
             static (_, _, _) => Task.FromResult(new object()),
             cancellationToken,
             static status => (int)status < 500);
@@ -152,7 +170,18 @@ public sealed class UpstreamClient : IDisposable
         CancellationToken cancellationToken, Func<HttpStatusCode, bool>? alsoRead = null)
         where T : class
     {
-        var exchange = new Exchange(rule.UpstreamName)
+        var result = await AskOnceAsync(question, read, deadline, alsoRead, cancellationToken);
+        return result.IsCredentialRefused && await credentials.RenewAsync(rule.Credential, cancellationToken)
+            ? await AskOnceAsync(question, read, deadline, alsoRead, cancellationToken)
+            : result;
+    }
+
+    private async Task<UpstreamResult<T>> AskOnceAsync<T>(
+        Question question, Func<HttpResponseMessage, Exchange, CancellationToken, Task<T>> read, CancellationTokenSource deadline,
+        Func<HttpStatusCode, bool>? alsoRead, CancellationToken cancellationToken)
+        where T : class
+    {
+        var exchange = new Exchange(rule.UpstreamName, words)
         {
             Scope = question.Repository is { } repository ? $"repository:{repository}:pull" : null,
             ConnectWithin = question.ConnectWithin < rule.Timeouts.Connect ? question.ConnectWithin : null,
@@ -166,19 +195,25 @@ public sealed class UpstreamClient : IDisposable
             response = await (question.FollowsRedirects ? following : direct).SendAsync(request, both.Token);
             if (!response.IsSuccessStatusCode && alsoRead?.Invoke(response.StatusCode) != true)
             {
-                throw await StatusFailures.OfAsync(response, exchange, rule, time, both.Token);
+                throw await StatusFailures.OfAsync(response, exchange, rule, sign, time, both.Token);
             }
 
             var value = await read(response, exchange, both.Token);
             keep = question.KeepsResponse;
             return new UpstreamResult<T>(UpstreamOutcome.Found, value, RateLimit: exchange.RateLimit);
         }
-        catch (Exception e) when (!cancellationToken.IsCancellationRequested && FailureOf(e, exchange, deadline.IsCancellationRequested) is { } failure)
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested && e is not OutOfMemoryException)
         {
-            failures.Write(question.Path, failure);
-            return new UpstreamResult<T>(failure.Outcome, null, failure.Message, failure.RetryAfter, exchange.RateLimit);
+            var failure = FailureOf(e, exchange, deadline.IsCancellationRequested);
+            var reason = failures.Write(question.Path, failure.Detail.Length > 0 ? failure : failure.At(exchange.Where));
+            return new UpstreamResult<T>(failure.Outcome, null, reason, failure.RetryAfter, exchange.RateLimit)
+            {
+                Status = failure.Status,
+                IsOfConnection = failure.IsOfConnection,
+                IsCredentialRefused = failure.IsCredentialRefused,
+            };
         }
-        catch (Exception) when (cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (cancellationToken.IsCancellationRequested && e is not OutOfMemoryException)
         {
             // Whatever else broke on the way: who asked has left.
             throw new OperationCanceledException(cancellationToken);
@@ -192,10 +227,27 @@ public sealed class UpstreamClient : IDisposable
         }
     }
 
+    private async Task<bool> AnswersLikeRegistryAsync(CancellationToken cancellationToken)
+    {
+        var answer = await AskAsync(
+            new Question(HttpMethod.Get, RegistrySign.Path, null) { FollowsRedirects = false, ConnectWithin = CheckConnect },
+            static async (response, _, token) => await RegistrySign.ReadAsync(response, token) ? response : throw new UpstreamException(UpstreamOutcome.BadAnswer, "no registry"),
+            cancellationToken,
+            static _ => true);
+        return answer.IsFound;
+    }
+
     private static string BlobPath(RepositoryName repository, Digest digest) => $"/v2/{repository}/blobs/{digest}";
 
-    private UpstreamException? FailureOf(Exception exception, Exchange exchange, bool deadlinePassed) =>
-        exception is OperationCanceledException && deadlinePassed
-            ? new(UpstreamOutcome.Timeout, $"{exchange.WaitingFor} did not answer within {Words.Of(rule.Timeouts.FirstByte)} (timeouts.firstByte)")
-            : NetworkFailures.Of(exception, exchange.WaitingFor);
+    /// <summary>
+    /// Whatever is thrown ends here as an answer: what an upstream sends may be nothing that anybody has thought of, and the one who asked has
+    /// something stale to serve, or readers to tell.
+    /// </summary>
+    private UpstreamException FailureOf(Exception exception, Exchange exchange, bool deadlinePassed) => exception switch
+    {
+        OperationCanceledException when deadlinePassed =>
+            new(UpstreamOutcome.Timeout, $"{exchange.WaitingFor} did not answer within {Words.Of(rule.Timeouts.FirstByte)} (timeouts.firstByte)"),
+        OperationCanceledException => new(UpstreamOutcome.Unreachable, $"the request to {exchange.WaitingFor} was given up: this server is being stopped"),
+        _ => NetworkFailures.Of(exception, exchange.WaitingFor, words) ?? failures.Unforeseen(exception, exchange.WaitingFor),
+    };
 }

@@ -5,10 +5,16 @@ public enum UpstreamOutcome
 {
     Found,
 
-    /// <summary>404, or a registry's error code that says so.</summary>
+    /// <summary>
+    /// Absent, with a registry's sign that it is one who says so: its error code, its API-version header, or a <c>/v2/</c> that answers like
+    /// a registry's. A 404 without is <see cref="BadAnswer"/>: an ingress has one for every path while what is behind it is away.
+    /// </summary>
     NotFound,
 
-    /// <summary>401 or 403 although the credential we have (if any) was tried.</summary>
+    /// <summary>
+    /// 401 or 403 of a registry or its token service, although the credential we have (if any) was tried; whose fault it is says
+    /// <see cref="UpstreamResult{T}.IsCredentialRefused"/>.
+    /// </summary>
     Refused,
 
     /// <summary>429.</summary>

@@ -24,7 +24,7 @@ public sealed class LongListTests
     [InlineData("-o yaml, --- between")]
     public async Task A_filter_passes_a_long_list_in_little_memory(string how)
     {
-        using var millpond = Start("rewrite", "-", "--registry", "cache.example.com", "--tiers", "all");
+        using var millpond = Start("rewrite", "-", "-q", "--registry", "cache.example.com", "--tiers", "all");
         var output = SHA256.HashDataAsync(millpond.StandardOutput.BaseStream, TestContext.Current.CancellationToken).AsTask();
         using var expected = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
 
@@ -58,7 +58,7 @@ public sealed class LongListTests
         }
 
         var before = await HashAsync(file);
-        string[] options = [file, "--in-place", "--registry", "cache.example.com", "--record", folder.File("record.json")];
+        string[] options = [file, "--in-place", "--registry", "cache.example.com", "--record", folder.File("record.json"), "-q"];
 
         Assert.InRange(await RunAsync("rewrite", [.. options, "--tiers", "all"]), 1, MostMemory + (60 * Megabyte));
         Assert.NotEqual(before, await HashAsync(file));

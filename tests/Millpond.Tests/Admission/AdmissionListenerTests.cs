@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using Millpond.Server;
 using Millpond.Server.Operations;
+using Millpond.Tests.Ecr;
 using Millpond.Tests.Fixtures;
 
 namespace Millpond.Tests.Admission;
@@ -69,6 +70,23 @@ public sealed class AdmissionListenerTests
         Assert.Equal("containers/c1=tier-off", (await reviewer.AskAsync(Reviewer.Request(pod))).Audit("unchanged"));
     }
 
+    [Fact]
+    public async Task A_rule_made_through_the_API_rewrites_from_the_next_review_on_and_a_deleted_one_no_more()
+    {
+        await using var reviewer = await Reviewer.StartAsync(options: new() { Configure = configuration => configuration with { Listen = [new("http://127.0.0.1:0")] } });
+        var root = AwsClient.Root(reviewer.Host);
+        var pod = Pods.With("mcr.microsoft.com/dotnet/sdk:10.0");
+        Assert.Equal(["mcr.microsoft.com/dotnet/sdk:10.0"], Pods.Images(await reviewer.CreateAsync(pod)));
+
+        Assert.Equal(200, (await root.EcrAsync("CreatePullThroughCacheRule", """{"ecrRepositoryPrefix":"mcr","upstreamRegistryUrl":"mcr.microsoft.com"}""")).Status);
+        Assert.Equal([$"{Reviewer.Registry}/mcr/dotnet/sdk:10.0"], Pods.Images(await reviewer.CreateAsync(pod)));
+        await reviewer.Host.RestartAsync();
+        Assert.Equal([$"{Reviewer.Registry}/mcr/dotnet/sdk:10.0"], Pods.Images(await reviewer.CreateAsync(pod)));
+        root = root with { Address = reviewer.Host.Address };
+        Assert.Equal(200, (await root.EcrAsync("DeletePullThroughCacheRule", """{"ecrRepositoryPrefix":"mcr"}""")).Status);
+        Assert.Equal(["mcr.microsoft.com/dotnet/sdk:10.0"], Pods.Images(await reviewer.CreateAsync(pod)));
+    }
+
     [Theory]
     [InlineData("1.1")]
     [InlineData("2.0")]
@@ -85,6 +103,34 @@ public sealed class AdmissionListenerTests
 
         Assert.NotEqual(first, await reviewer.ServedSerialAsync(authority.AuthorityPem, version));
         Assert.False(Directory.Exists(Path.Join(reviewer.Host.DataFolder, "admission")));
+    }
+
+    [Fact]
+    public async Task A_client_certificate_can_be_demanded_and_its_authority_changed()
+    {
+        using var authority = new TestCertificates();
+        using var other = new TestCertificates();
+        using var folder = new TemporaryFolder();
+        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
+        var trusted = folder.Write("clients.pem", authority.AuthorityPem);
+        await using var reviewer = await Reviewer.StartAsync(admission => admission with { ClientAuthority = trusted }, new() { Time = time, AllowErrors = true });
+
+        using (var none = await reviewer.PostAsync(Reviewer.Review(Reviewer.Request(Pods.With("nginx"))).ToJsonString()))
+        {
+            Assert.Equal(HttpStatusCode.Forbidden, none.StatusCode);
+            Assert.Contains("admission.clientCa", await none.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        }
+
+        Assert.Equal(200, await reviewer.StatusOfAsync(authority.Issue()));
+        Assert.Null(await reviewer.StatusOfAsync(other.Issue()));
+
+        folder.Write("clients.pem", other.AuthorityPem);
+        time.Advance(CertificateReloader.Period);
+        Assert.Null(await reviewer.StatusOfAsync(authority.Issue()));
+        Assert.Equal(200, await reviewer.StatusOfAsync(other.Issue()));
+        folder.Write("clients.pem", "nonsense");
+        time.Advance(CertificateReloader.Period);
+        Assert.Equal(200, await reviewer.StatusOfAsync(other.Issue()));
     }
 
     [Fact]

@@ -95,8 +95,10 @@ public sealed class LeftAloneTests(ReviewerFixture fixture) : IClassFixture<Revi
 
         var reviewed = await reviewer.AskAsync(request);
 
-        Assert.Equal("not-a-pod", reviewed.Audit("skipped"));
+        Assert.Null(reviewed.Audit("skipped"));
+        Assert.Contains("=nginx:1", reviewed.Audit("would-rewrite"), StringComparison.Ordinal);
         Assert.Empty(reviewed.Patch);
+        Assert.True(reviewed.IsAllowed);
     }
 
     [Fact]

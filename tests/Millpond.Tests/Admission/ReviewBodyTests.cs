@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
+using Millpond.Server.Bounded;
 using Millpond.Tests.Fixtures;
 
 namespace Millpond.Tests.Admission;
@@ -33,9 +34,37 @@ public sealed class ReviewBodyTests(ReviewerFixture fixture) : IClassFixture<Rev
     }
 
     [Fact]
-    public async Task A_body_of_more_than_8_MiB_is_refused()
+    public async Task A_review_that_is_too_large_to_be_read_is_allowed_unchanged()
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/admit") { Content = new StringContent(new string(' ', (8 * 1024 * 1024) + 1)) };
+        var pod = Pods.With("nginx");
+        pod["metadata"]!["annotations"] = new JsonObject { ["large"] = new string('x', 4 * 1024 * 1024) };
+
+        var reviewed = await reviewer.AskAsync(Reviewer.Request(pod));
+
+        Assert.Empty(reviewed.Patch);
+        Assert.Equal("too-large", reviewed.Audit("skipped"));
+    }
+
+    [Fact]
+    public void Bodies_in_flight_are_bounded_in_bytes_and_room_comes_back()
+    {
+        var room = new ByteRoom(64L * 1024 * 1024);
+        var taken = 0;
+        while (room.TryTake(3 * 1024 * 1024))
+        {
+            taken++;
+        }
+
+        Assert.Equal(21, taken);
+        Assert.True(room.TryTake(1024));
+        room.Return(3 * 1024 * 1024);
+        Assert.True(room.TryTake(3 * 1024 * 1024));
+    }
+
+    [Fact]
+    public async Task A_body_of_more_than_16_MiB_is_refused()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/admit") { Content = new StringContent(new string(' ', (16 * 1024 * 1024) + 1)) };
         request.Headers.ExpectContinue = true;
 
         using var answer = await reviewer.Client.SendAsync(request, TestContext.Current.CancellationToken);

@@ -107,7 +107,7 @@ internal sealed class Reviewer : IAsyncDisposable
 
     public async Task<HttpResponseMessage> PostAsync(string body, string path = "/admit?timeout=2s")
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Version = HttpVersion, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Host.Server.AdmissionAddresses[0], path)) { Version = HttpVersion, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
         request.Content = new StringContent(body, Encoding.UTF8, "application/json");
         return await Client.SendAsync(request, TestContext.Current.CancellationToken);
     }
@@ -135,6 +135,28 @@ internal sealed class Reviewer : IAsyncDisposable
     {
         var reviewed = await AskAsync(Request(pod));
         return JsonPatch.Apply(pod, reviewed.Patch);
+    }
+
+    /// <summary>What a client with this certificate is answered on a connection of its own; null for none.</summary>
+    public async Task<int?> StatusOfAsync(X509Certificate2 certificate)
+    {
+        using (certificate)
+        using (var handler = new SocketsHttpHandler())
+        {
+            handler.SslOptions.CertificateChainPolicy = Trust(Authority);
+            handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate;
+            using var client = new HttpClient(handler) { Timeout = Patience.Limit };
+            try
+            {
+                using var answer = await client.PostAsync(
+                    new Uri(Client.BaseAddress!, "/admit"), new StringContent(Review(Request(Pods.With("nginx"))).ToJsonString()), TestContext.Current.CancellationToken);
+                return (int)answer.StatusCode;
+            }
+            catch (HttpRequestException)
+            {
+                return null;
+            }
+        }
     }
 
     /// <summary>The number of the certificate that a new connection gets, which must be good under the authority.</summary>

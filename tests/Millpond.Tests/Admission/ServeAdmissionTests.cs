@@ -66,6 +66,59 @@ public sealed partial class ServeAdmissionTests : IDisposable
         Assert.Equal([$"{Registry}/quay/a"], Pods.Images(await CreateAsync(client, Pods.With("quay.io/a"))));
     }
 
+    /// <summary>Of a length that is told, too large to be read; and of one that is not, for which the room counts.</summary>
+    [Theory]
+    [InlineData(8, true)]
+    [InlineData(8, false)]
+    [InlineData(2, true)]
+    public async Task Many_large_reviews_at_once_take_little_memory_and_all_are_allowed(int megabytes, bool tellsLength)
+    {
+        const long Megabyte = 1024 * 1024;
+        await using var millpond = await MillpondProcess.StartAsync(Data, ["--config", Configuration("selfSigned: true")]);
+        using var client = await ClientAsync(millpond, PrintedAuthority(millpond));
+        Assert.NotEmpty((await AskAsync(client, Reviewer.Request(Pods.With("quay.io/a")))).Patch);
+        var pod = Pods.With("quay.io/a").Annotated(("large", new string('x', megabytes * (int)Megabyte)));
+        var body = Encoding.UTF8.GetBytes(Reviewer.Review(Reviewer.Request(pod)).ToJsonString());
+        for (var round = 0; round < 3; round++)
+        {
+            await Task.WhenAll(Enumerable.Range(0, megabytes == 8 ? 20 : 60).Select(async _ =>
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Post, "/admit?timeout=10s") { Content = new ByteArrayContent(body) };
+                request.Headers.TransferEncodingChunked = !tellsLength;
+                using var answer = await SendAsync(request, tellsLength);
+                if (answer is null)
+                {
+                    return;
+                }
+
+                var text = await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+                if (answer.StatusCode == HttpStatusCode.RequestEntityTooLarge)
+                {
+                    Assert.False(tellsLength);
+                    return;
+                }
+
+                Assert.True((bool?)JsonNode.Parse(text)?["response"]?["allowed"], text);
+            }));
+        }
+
+        TestContext.Current.TestOutputHelper!.WriteLine("reviews of {0} MiB at once: {1} MB resident at most", megabytes, millpond.PeakMemory / Megabyte);
+        Assert.InRange(millpond.PeakMemory, 0, 600 * Megabyte);
+
+        // A body of untold length is refused before its end, which a client that still sends may take for a broken connection.
+        async Task<HttpResponseMessage?> SendAsync(HttpRequestMessage request, bool isWhole)
+        {
+            try
+            {
+                return await client.SendAsync(request, TestContext.Current.CancellationToken);
+            }
+            catch (HttpRequestException) when (!isWhole)
+            {
+                return null;
+            }
+        }
+    }
+
     [Fact]
     public async Task Files_that_are_replaced_on_disk_are_served_without_a_restart()
     {

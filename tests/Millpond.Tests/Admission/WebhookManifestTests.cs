@@ -26,6 +26,15 @@ public sealed class WebhookManifestTests
     }
 
     [Fact]
+    public void Further_objects_are_asked_about_where_they_are_named()
+    {
+        var rules = Webhook(new() { Audited = ["apps/deployments", "replicationcontrollers"] })["rules"]!.AsArray();
+        Assert.Equal(
+            """[{"apiGroups":["apps"],"apiVersions":["*"],"operations":["CREATE","UPDATE"],"resources":["deployments"],"scope":"*"},{"apiGroups":[""],"apiVersions":["*"],"operations":["CREATE","UPDATE"],"resources":["replicationcontrollers"],"scope":"*"}]""",
+            new JsonArray([.. rules.Skip(2).Select(rule => rule!.DeepClone())]).ToJsonString());
+    }
+
+    [Fact]
     public void It_keeps_no_pod_from_starting_and_sees_what_other_webhooks_add()
     {
         var webhook = Webhook(new());

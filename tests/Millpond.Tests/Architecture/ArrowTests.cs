@@ -8,34 +8,50 @@ namespace Millpond.Tests.Architecture;
 public sealed class ArrowTests
 {
     /// <summary>Known to everyone in the server.</summary>
-    private static readonly string[] Everywhere = ["Images", "Telemetry", "Configuration"];
+    private static readonly string[] Everywhere = ["Images", "Telemetry", "Configuration", "Bounded", "Files"];
 
     private static readonly string[] ServerParts =
     [
-        "Registry", "Push", "Cache", "Store", "Catalog", "Upstream", "Rules", "Credentials", "Access", "Ecr", "Lifecycle", "Admission", "Operations",
+        "Registry", "Push", "Cache", "Governing", "Store", "Catalog", "Upstream", "Rules", "Credentials", "Access", "Ecr", "Lifecycle", "Admission", "Operations",
     ];
 
     private static readonly FrozenDictionary<string, string[]> Allowed = new Dictionary<string, string[]>
     {
         ["Images"] = [],
         ["Rewriting"] = ["Images"],
+        ["Bounded"] = [],
+        ["Files"] = [],
         ["Telemetry"] = Everywhere,
         ["Configuration"] = Everywhere,
         ["Store"] = Everywhere,
         ["Catalog"] = Everywhere,
         ["Rules"] = ["Catalog", .. Everywhere],
-        ["Credentials"] = ["Catalog", .. Everywhere],
+        ["Credentials"] = ["Catalog", "Access", .. Everywhere],
         ["Access"] = ["Catalog", .. Everywhere],
         ["Upstream"] = ["Rules", "Credentials", .. Everywhere],
-        ["Cache"] = ["Rules", "Upstream", "Store", "Catalog", .. Everywhere],
+        ["Governing"] = ["Rules", "Upstream", .. Everywhere],
+        ["Cache"] = ["Governing", "Rules", "Upstream", "Store", "Catalog", .. Everywhere],
         ["Push"] = ["Rules", "Store", "Catalog", .. Everywhere],
         ["Lifecycle"] = ["Rules", "Catalog", "Store", "Cache", .. Everywhere],
         ["Registry"] = ["Access", "Rules", "Cache", "Push", "Catalog", .. Everywhere],
-        ["Admission"] = ["Rules", .. Everywhere],
+        ["Admission"] = ["Rules", "Rewriting", .. Everywhere],
         ["Ecr"] = [.. ServerParts.Except(["Registry", "Admission", "Operations"]), .. Everywhere],
         ["Operations"] = [.. ServerParts.Except(["Registry", "Ecr", "Admission"]), .. Everywhere],
         ["Host"] = [.. ServerParts, .. Everywhere],
-        ["Cli"] = [.. ServerParts.Except(["Registry", "Cache", "Store", "Upstream"]), "Host", "Rewriting", .. Everywhere],
+        ["Cli"] = [.. ServerParts.Except(["Registry", "Cache", "Governing", "Store", "Upstream"]), "Host", "Rewriting", .. Everywhere],
+    }.ToFrozenDictionary();
+
+    /// <summary>Inside the cache, folder by folder; the folder's own top puts them together.</summary>
+    private static readonly FrozenDictionary<string, string[]> AllowedInCache = new Dictionary<string, string[]>
+    {
+        ["Answers"] = [],
+        ["Memory"] = ["Answers"],
+        ["Eviction"] = ["Memory"],
+        ["Fills"] = ["Answers", "Memory", "Eviction"],
+        ["Lists"] = ["Answers", "Memory"],
+        ["Local"] = ["Answers", "Memory", "Lists"],
+        ["Pulls"] = ["Answers", "Memory", "Fills"],
+        ["Completion"] = ["Answers", "Memory", "Pulls"],
     }.ToFrozenDictionary();
 
     /// <summary>Where a type of ASP.NET may be named: whole parts, and the endpoints and filters of two others.</summary>
@@ -64,6 +80,10 @@ public sealed class ArrowTests
     [InlineData("src/Millpond.Server/Ecr/GetToken.cs", "using Millpond.Server;")]
     [InlineData("src/Millpond.Server/Cache/Fill.cs", "using Microsoft.AspNetCore.Http;")]
     [InlineData("src/Millpond.Server/Push/Uploads.cs", "using Microsoft.AspNetCore.Http;")]
+    [InlineData("src/Millpond.Server/Governing/Governor.cs", "using Millpond.Server.Cache.Pulls;")]
+    [InlineData("src/Millpond.Server/Cache/Fills/Fill.cs", "using Millpond.Server.Cache.Pulls;")]
+    [InlineData("src/Millpond.Server/Cache/Fills/Fill.cs", "class A { Millpond.Server.Cache.Lists.TagLists? tags; }")]
+    [InlineData("src/Millpond.Server/Cache/Drawer/Fill.cs", "using Millpond.Server.Cache.Answers;")]
     public void A_planted_violation_is_found(string path, string text) => Assert.Single(Violations(new SourceFile(path, text)));
 
     [Theory]
@@ -71,6 +91,8 @@ public sealed class ArrowTests
     [InlineData("src/Millpond.Server/Cache/Fill.cs", "namespace Millpond.Server.Cache; using Millpond.Server.Cache;")]
     [InlineData("src/Millpond.Server/Push/UploadEndpoint.cs", "using Microsoft.AspNetCore.Http;")]
     [InlineData("src/Millpond.Server/ServerHost.cs", "using Millpond.Server.Registry; using Microsoft.AspNetCore.Builder;")]
+    [InlineData("src/Millpond.Server/Cache/Fills/Fill.cs", "using Millpond.Server.Cache.Answers; using Millpond.Server.Governing;")]
+    [InlineData("src/Millpond.Server/Cache/CacheServices.cs", "using Millpond.Server.Cache.Pulls;")]
     public void What_is_allowed_passes(string path, string text) => Assert.Empty(Violations(new SourceFile(path, text)));
 
     private static IEnumerable<string> Violations(SourceFile file)
@@ -82,12 +104,21 @@ public sealed class ArrowTests
                 yield return $"{file.Path}: {file.Part} may not know {part} ({name})";
             }
 
+            if (RoomOf(file.Path) is { } own && name.Split('.') is ["Millpond", "Server", "Cache", var room, ..] && room != own
+                && !AllowedInCache.GetValueOrDefault(own, []).Contains(room))
+            {
+                yield return $"{file.Path}: Cache/{own} may not know Cache/{room} ({name})";
+            }
+
             if (name.StartsWith("Microsoft.AspNetCore", StringComparison.Ordinal) && !MaySeeTheWeb(file))
             {
                 yield return $"{file.Path}: ASP.NET types have no place here ({name})";
             }
         }
     }
+
+    /// <summary>The folder inside the cache that a file stands in, or null.</summary>
+    private static string? RoomOf(string path) => path.Split('/') is ["src", "Millpond.Server", "Cache", var room, _, ..] ? room : null;
 
     private static bool MaySeeTheWeb(SourceFile file) =>
         WebParts.Contains(file.Part)

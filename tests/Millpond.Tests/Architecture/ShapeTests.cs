@@ -49,6 +49,11 @@ public sealed class ShapeTests
             where DrawerNames.Any(name => type.Identifier.Text.EndsWith(name, StringComparison.Ordinal))
             select $"{file.Path}: {type.Identifier.Text}");
 
+    /// <summary>Such a limit is by the clock: on a busy machine it throws at what is right. A pattern is linear, or its text is short.</summary>
+    [Fact]
+    public void No_regular_expression_has_a_time_limit() =>
+        Assert.Empty(SourceTree.Read("src").Where(file => file.Text.Contains("matchTimeout", StringComparison.OrdinalIgnoreCase)).Select(file => file.Path));
+
     [Fact]
     public void Nothing_in_the_repository_names_the_machine_it_was_made_on()
     {

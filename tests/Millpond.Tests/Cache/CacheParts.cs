@@ -1,9 +1,15 @@
 using Microsoft.Extensions.Logging;
 using Millpond.Images;
-using Millpond.Server.Cache;
+using Millpond.Server.Cache.Answers;
+using Millpond.Server.Cache.Eviction;
+using Millpond.Server.Cache.Fills;
+using Millpond.Server.Cache.Lists;
+using Millpond.Server.Cache.Memory;
+using Millpond.Server.Cache.Pulls;
 using Millpond.Server.Catalog;
 using Millpond.Server.Configuration;
 using Millpond.Server.Credentials;
+using Millpond.Server.Governing;
 using Millpond.Server.Rules;
 using Millpond.Server.Store;
 using Millpond.Server.Telemetry;
@@ -33,20 +39,25 @@ internal sealed class CacheParts : IAsyncDisposable
         Store = new BlobStore(folder.File("store"), folder.File("staging"), "boot", disk ?? new DiskSpace(() => (1L << 50, 1L << 50), size => size, _ => 0));
         Directory.CreateDirectory(folder.File("catalog"));
         Catalog = CatalogDatabase.Open(folder.File("catalog"), dialect ?? Dialect.Sqlite, this.time, logs.CreateLogger<CatalogDatabase>());
-        Known = new KnownBlobs(Catalog);
+        var origins = new Origins(Upstreams, Catalog, this.time);
+        Known = new LinkMemory(Catalog, origins);
+        Memory = new ManifestMemory(Catalog, origins);
         Negative = new NegativeCache(new NegativeCacheConfiguration(), this.time);
-        var eviction = new Eviction(Store, Catalog, Known, metrics, logs.CreateLogger<Eviction>());
-        var workshop = new FillWorkshop(Upstreams, Store, Catalog, eviction, Negative, Known, this.time, metrics, logs.CreateLogger<FillWorkshop>());
-        Fills = new Fills(workshop, 4, 64 << 20, this.time, stopping.Token);
-        Adoption = new Adoption(Store, Fills, Catalog, Known, this.time, logs.CreateLogger<Adoption>());
-        Blobs = new BlobPull(Upstreams, Fills, Store, Adoption, Catalog, Known, Negative, this.time, metrics, stopping.Token);
+        var books = new BlobBooks(Store, Known);
+        Eviction = new DiskRoom(Store, Catalog, books, Known, Memory, metrics, this.time, logs.CreateLogger<DiskRoom>());
+        var finish = new FillFinish(Upstreams, Catalog, Known, this.time, metrics, logs.CreateLogger<FillFinish>());
+        var download = new FillDownload(Upstreams, Store, finish, Eviction, Negative, Known, this.time, metrics, logs.CreateLogger<FillDownload>());
+        Fills = new RunningFills(download, Known, 4, 64 << 20, this.time, stopping.Token);
+        Adoption = new Adoption(Store, Fills, Catalog, Known, books, this.time, logs.CreateLogger<Adoption>());
+        var proofs = new BlobProof(Upstreams, Fills, Store, Adoption, Known, Negative, stopping.Token);
+        Blobs = new BlobPull(Upstreams, Fills, Store, proofs, Adoption, Catalog, Known, Negative, this.time, metrics);
 
-        Memory = new ManifestMemory(Catalog);
         Fetch = new ManifestFetch(
             Upstreams, Memory, Known, Negative, Catalog, new CompletionQueue(), this.time, logs.CreateLogger<ManifestFetch>(), stopping.Token);
         var freshness = new Freshness(this.time);
-        Check = new TagCheck(Upstreams, Memory, Fetch, freshness, Catalog, this.time, logs.CreateLogger<TagCheck>(), stopping.Token);
-        Lists = new UpstreamList(Upstreams, Catalog, freshness, Negative, this.time, logs.CreateLogger<UpstreamList>(), stopping.Token);
+        Check = new TagCheck(Upstreams, Memory, Known, Fetch, freshness, Catalog, this.time, logs.CreateLogger<TagCheck>(), stopping.Token);
+        Download = new ListDownload(Catalog, metrics, this.time, logs.CreateLogger<ListDownload>());
+        Lists = new UpstreamList(Upstreams, Catalog, Known, Download, freshness, Negative, this.time, logs.CreateLogger<UpstreamList>(), stopping.Token);
 
         PullThroughRule Change(string prefix) => (change ?? (rule => rule))(MillpondHost.Rule(prefix, upstream));
     }
@@ -57,13 +68,18 @@ internal sealed class CacheParts : IAsyncDisposable
 
     public BlobStore Store { get; }
 
+    public DiskRoom Eviction { get; }
+
+    public ListDownload Download { get; }
+
     public CatalogDatabase Catalog { get; }
 
-    public KnownBlobs Known { get; }
+    public LinkMemory Known { get; }
 
     public NegativeCache Negative { get; }
 
-    public Fills Fills { get; }
+
+    public RunningFills Fills { get; }
 
     public BlobPull Blobs { get; }
 
@@ -77,6 +93,12 @@ internal sealed class CacheParts : IAsyncDisposable
 
     public UpstreamList Lists { get; }
 
+    /// <summary>The file of a stored blob.</summary>
+    public string FileOf(TestBlob blob) => Path.Join(folder.File("store"), blob.Digest.Algorithm, blob.Digest.Hex[..2], blob.Digest.Hex);
+
+    /// <summary>Bodies that the first rule's upstream is asked for now.</summary>
+    public int Bodies => Upstreams.States().First(state => state.Rule == "up").FillsRunning;
+
     /// <summary>The file of a download that was paused.</summary>
     public string PartialOf(TestBlob blob) => Path.Join(folder.File("staging"), $"{blob.Digest.Algorithm}-{blob.Digest.Hex}");
 
@@ -84,29 +106,50 @@ internal sealed class CacheParts : IAsyncDisposable
     public string CatalogFile => Path.Join(folder.File("catalog"), "catalog.db");
 
     /// <summary>Puts a file into the store as a crash leaves it: whole, and not listed.</summary>
-    public void LeaveUnlisted(TestBlob blob)
+    public void LeaveUnlisted(TestBlob blob, byte[]? bytes = null)
     {
-        var file = Path.Join(folder.File("store"), blob.Digest.Algorithm, blob.Digest.Hex[..2], blob.Digest.Hex);
-        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-        File.WriteAllBytes(file, blob.ToArray());
+        Directory.CreateDirectory(Path.GetDirectoryName(FileOf(blob))!);
+        File.WriteAllBytes(FileOf(blob), bytes ?? blob.ToArray());
     }
+
+    /// <summary>Pulls it whole and waits until its fill has ended.</summary>
+    public async Task FillAsync(TestBlob blob, string repository = "team/app")
+    {
+        await using var content = await PullAsync(repository, blob);
+        await ReadAsync(content, blob, 0, (int)blob.Length);
+        await WhenEndedAsync(blob);
+    }
+
+    public Task WhenEndedAsync(TestBlob blob) => (Fills.Find(blob.Digest)?.Ended ?? Task.CompletedTask).WaitAsync(Patience.Limit);
 
     /// <summary>A repository under the rule <c>up</c>, or another.</summary>
     public RuleMatch Target(string repository, string prefix = "up") => new(
         rules.Single(rule => rule.Prefix == prefix), RepositoryName.Parse($"{prefix}/{repository}"), RepositoryName.Parse(repository));
 
     /// <summary>Links the blob, as its manifest does, and pulls it.</summary>
-    public async Task<BlobContent> PullAsync(string repository, TestBlob blob)
+    public async Task<BlobContent> PullAsync(string repository, TestBlob blob, string prefix = "up")
     {
-        var target = Target(repository);
-        Known.Link(target.Repository, blob.Digest);
+        var target = Target(repository, prefix);
+        Known.Link(target, blob.Digest);
         var pull = await Blobs.GetAsync(target, blob.Digest, default, CancellationToken.None);
         Assert.True(pull.IsFound, pull.Failure?.Reason);
         return pull.Value;
     }
 
-    public ResumingBody Body(TestBlob blob, string repository, long position = 0) => new(
-        Upstreams[Target(repository).Rule], Target(repository), blob.Digest, () => RequestReason.Pull, position, end: null, blob.Length, time, metrics);
+    /// <summary>Links the blob, and joins its fill or leads it.</summary>
+    public Task<FillReader> JoinAsync(
+        string repository, TestBlob blob, long? size = null, string prefix = "up", RequestReason reason = RequestReason.Pull)
+    {
+        var target = Target(repository, prefix);
+        Known.Link(target, blob.Digest);
+        return Fills.JoinOrLeadAsync(target, blob.Digest, size, reason, isProven: true, CancellationToken.None);
+    }
+
+    public ResumingBody Body(TestBlob blob, string repository, long position = 0, long? end = null) => new(
+        Upstreams, Target(repository), blob.Digest, () => RequestReason.Pull, position, end, blob.Length, time, metrics);
+
+    public OwnContent Own(TestBlob blob, string repository) =>
+        new(blob.Digest, blob.Length, time, (position, end, _) => Body(blob, repository, position, end));
 
     /// <summary>Reads some bytes at an offset and compares them with the blob's.</summary>
     public static async Task ReadAsync(BlobContent content, TestBlob blob, long offset, int count)
@@ -128,6 +171,7 @@ internal sealed class CacheParts : IAsyncDisposable
         await stopping.CancelAsync();
         await Fills.DrainAsync(TimeSpan.Zero);
         Upstreams.Dispose();
+        Eviction.Dispose();
         await Catalog.DisposeAsync();
         metrics.Dispose();
         logs.Dispose();

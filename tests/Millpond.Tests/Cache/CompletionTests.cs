@@ -1,8 +1,7 @@
 using System.Collections.Immutable;
-using System.Diagnostics;
 using Microsoft.Extensions.Time.Testing;
 using Millpond.Images;
-using Millpond.Server.Cache;
+using Millpond.Server.Cache.Pulls;
 using Millpond.Server.Catalog;
 using Millpond.Server.Configuration;
 using Millpond.Server.Rules;
@@ -75,7 +74,7 @@ public sealed class CompletionTests
         }
 
         await host.PullManifestAsync("up/team/app", "1");
-        await AdvanceUntilAsync(time, host.Log.WhenLineAsync("Completed index"));
+        await time.AdvanceUntilAsync(host.Log.WhenLineAsync("Completed index"), TimeSpan.FromMinutes(1));
         upstream.GoDown();
         await host.PullAsync("up/team/app", index, "1");
     }
@@ -91,10 +90,10 @@ public sealed class CompletionTests
             [MillpondHost.Rule("up", upstream) with { CompleteIndexes = IndexCompletion.Everything }], new MillpondHostOptions { Time = time });
         upstream.Arm(UpstreamFault.ServerError, times: int.MaxValue, kind: RequestKind.Blob);
         await host.PullManifestAsync("up/team/app", "1");
-        await AdvanceUntilAsync(time, host.Log.WhenLineAsync("Completion of index"));
+        await time.AdvanceUntilAsync(host.Log.WhenLineAsync("Completion of index"), TimeSpan.FromMinutes(1));
         upstream.DisarmAll();
         await host.RestartAsync();
-        await AdvanceUntilAsync(time, host.Log.WhenLineAsync("Completed index"));
+        await time.AdvanceUntilAsync(host.Log.WhenLineAsync("Completed index"), TimeSpan.FromMinutes(1));
         upstream.GoDown();
         await host.PullAsync("up/team/app", index, "1");
     }
@@ -129,17 +128,4 @@ public sealed class CompletionTests
     }
 
     private static Digest Numbered(int number) => Digest.Sha256(BitConverter.GetBytes(number));
-
-    /// <summary>Moves the clock until the work is done: nothing says when a wait has begun.</summary>
-    private static async Task AdvanceUntilAsync(FakeTimeProvider time, Task work)
-    {
-        var patience = Stopwatch.StartNew();
-        while (!work.IsCompleted && patience.Elapsed < Patience.Limit)
-        {
-            time.Advance(TimeSpan.FromMinutes(1));
-            await Task.WhenAny(work, Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System));
-        }
-
-        await work.WaitAsync(Patience.Limit);
-    }
 }

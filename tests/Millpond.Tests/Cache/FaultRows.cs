@@ -11,7 +11,7 @@ internal static class FaultRows
     private static readonly FakeUpstreamOptions Tokens = new() { Authentication = UpstreamAuthentication.Bearer };
     private static readonly FakeUpstreamOptions BlobHost = new() { RedirectBlobs = true };
 
-    public static ImmutableArray<FaultRow> All { get; } = [.. Cuts(), .. WrongBodies(), .. Refusals(), .. Silences(), .. Manifests(), .. Addresses()];
+    public static ImmutableArray<FaultRow> All { get; } = [.. Cuts(), .. WrongBodies(), .. Refusals(), .. StrangeAnswers(), .. Silences(), .. Manifests(), .. Addresses()];
 
     /// <summary>Rows of the matrix that wait for a part of the program.</summary>
     public static ImmutableArray<(string Row, string Reason)> Waiting { get; } =
@@ -167,6 +167,51 @@ internal static class FaultRows
                 };
             }
         }
+    }
+
+    private static IEnumerable<FaultRow> StrangeAnswers()
+    {
+        foreach (var (pulled, kind) in new[] { (PulledKind.Blob, RequestKind.Blob), (PulledKind.Manifest, RequestKind.Manifest) })
+        {
+            foreach (var fault in new[] { UpstreamFault.LatinError, UpstreamFault.SurrogateError, UpstreamFault.HtmlError, UpstreamFault.EmptyError, UpstreamFault.LargeError })
+            {
+                yield return new(fault, $"each time, of a {pulled}", pulled)
+                {
+                    Arm = run => run.Upstream.Arm(fault, Always, kind: kind),
+                    Status = [502, 504],
+                    Reason = "answered 500",
+                    Requests = 2,
+                    RequestsOfMany = 100,
+                    Bytes = 0,
+                    Kept = Kept.Nothing,
+                    Warm = pulled == PulledKind.Manifest ? "stale" : "revalidated",
+                };
+            }
+
+            yield return new(UpstreamFault.IngressPage, $"on every path, of a {pulled}", pulled)
+            {
+                Arm = run => run.Upstream.Arm(UpstreamFault.IngressPage, Always),
+                Status = [502, 504],
+                Reason = "not as a registry",
+                Requests = 1,
+                RequestsOfMany = 50,
+                Bytes = 0,
+                Kept = Kept.Nothing,
+                Warm = pulled == PulledKind.Manifest ? "stale" : null,
+            };
+        }
+
+        yield return new(UpstreamFault.ErrorAsManifest, "each time", PulledKind.Manifest)
+        {
+            Arm = run => run.Upstream.Arm(UpstreamFault.ErrorAsManifest, Always, kind: RequestKind.Manifest),
+            Status = [502, 504],
+            Reason = "no manifest",
+            Requests = 1,
+            RequestsOfMany = 50,
+            Bytes = 0,
+            Kept = Kept.Nothing,
+            Warm = "stale",
+        };
     }
 
     private static IEnumerable<FaultRow> Silences()

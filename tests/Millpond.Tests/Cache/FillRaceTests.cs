@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Time.Testing;
-using Millpond.Server.Cache;
+using Millpond.Server.Cache.Answers;
+using Millpond.Server.Cache.Fills;
 using Millpond.Server.Configuration;
 using Millpond.Tests.Fixtures;
 
@@ -26,10 +27,9 @@ public sealed class FillRaceTests
         upstream.ClearRequests();
 
         // As one who found the blob missing before it was stored, and comes to its fill only now.
-        var fill = await parts.Fills.JoinOrLeadAsync(parts.Target("team/app"), Layer.Digest, null, RequestReason.Pull, CancellationToken.None);
-        Assert.Null(await fill.Started.WaitAsync(Patience.Limit, TestContext.Current.CancellationToken));
-        await fill.Ended.WaitAsync(Patience.Limit, TestContext.Current.CancellationToken);
-        fill.Leave();
+        using var reader = await parts.JoinAsync("team/app", Layer);
+        Assert.IsType<FillBegin.Stored>(await reader.BeginAsync(CancellationToken.None).WaitAsync(Patience.Limit, TestContext.Current.CancellationToken));
+        await reader.Fill.Ended.WaitAsync(Patience.Limit, TestContext.Current.CancellationToken);
         upstream.AssertNoRequests();
     }
 
@@ -38,10 +38,11 @@ public sealed class FillRaceTests
     {
         await using var upstream = await NewUpstreamAsync();
         await using var parts = new CacheParts(upstream);
-        var fill = await parts.Fills.JoinOrLeadAsync(parts.Target("team/app"), Layer.Digest, null, RequestReason.Pull, CancellationToken.None);
-        await fill.Ended.WaitAsync(Patience.Limit, TestContext.Current.CancellationToken);
-        fill.Pause();
-        fill.Leave();
+        var reader = await parts.JoinAsync("team/app", Layer);
+        await reader.Fill.Ended.WaitAsync(Patience.Limit, TestContext.Current.CancellationToken);
+        reader.Fill.Pause();
+        reader.Dispose();
+        reader.Dispose();
     }
 
     [Fact]
@@ -82,19 +83,26 @@ public sealed class FillRaceTests
     }
 
     [Fact]
-    public async Task A_client_that_pauses_between_two_reads_is_no_stall_of_the_upstream()
+    public async Task A_client_that_pauses_between_two_reads_holds_nothing_meanwhile_and_goes_on_where_it_was()
     {
         var time = new FakeTimeProvider();
         await using var upstream = await NewUpstreamAsync();
         await using var parts = new CacheParts(upstream, time);
-        await using var content = new PrivateContent(Layer.Digest, Layer.Length, (position, _) => parts.Body(Layer, "team/app", position));
+        await using var content = parts.Own(Layer, "team/app");
         Assert.Null(await content.OpenAsync(CancellationToken.None));
         await CacheParts.ReadAsync(content, Layer, 0, 1000);
+        time.Advance(TimeSpan.FromSeconds(1));
+        await CacheParts.ReadAsync(content, Layer, 1000, 1000);
+        Assert.Equal(1, Bodies(parts));
+
+        time.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal(0, Bodies(parts));
+        await CacheParts.ReadAsync(content, Layer, 2000, 100_000);
         time.Advance(TimeSpan.FromMinutes(5));
-        await CacheParts.ReadAsync(content, Layer, 1000, 100_000);
-        time.Advance(TimeSpan.FromMinutes(5));
-        await CacheParts.ReadAsync(content, Layer, 101_000, (int)Layer.Length - 101_000);
-        Assert.Single(upstream.Requests(RequestKind.Blob));
+        await CacheParts.ReadAsync(content, Layer, 102_000, (int)Layer.Length - 102_000);
+        Assert.Equal(
+            [(null, null), (2000L, Layer.Length - 1), (102_000L, Layer.Length - 1)],
+            upstream.Requests(RequestKind.Blob).Select(request => (request.Range?.From, request.Range?.To)));
     }
 
     private static async Task<FakeUpstream> NewUpstreamAsync()
@@ -103,6 +111,8 @@ public sealed class FillRaceTests
         upstream.AddBlob("team/app", Layer);
         return upstream;
     }
+
+    private static int Bodies(CacheParts parts) => parts.Upstreams.States().First(state => state.Rule == "up").FillsRunning;
 
     private static Task WhenEndedAsync(CacheParts parts) => parts.Fills.Find(Layer.Digest)?.Ended ?? Task.CompletedTask;
 }

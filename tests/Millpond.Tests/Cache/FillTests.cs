@@ -122,7 +122,9 @@ public sealed class FillTests
         using var next = await host.BlobAsync("up/team/app", Layer.Digest);
         Assert.Equal(Layer.Digest, Layer.Digest.Rehash(await next.Content.ReadAsByteArrayAsync()));
         Assert.True(upstream.Requests(RequestKind.Blob)[^1].IsResume);
-        Assert.InRange(upstream.BytesSentOf(Layer.Digest), Layer.Length, (long)(Layer.Length * 1.3));
+
+        // Its own bytes: the first connection may send on for a while until it finds that nobody is there.
+        Assert.InRange(upstream.Requests(RequestKind.Blob)[^1].BytesSent, 1, (long)(Layer.Length * 0.8));
     }
 
     [Theory]
@@ -212,7 +214,7 @@ public sealed class FillTests
 
         await copying.WaitAsync(Patience.Limit);
         Assert.Equal(Layer.Digest, Layer.Digest.Rehash(rest.ToArray()));
-        Assert.True(upstream.Requests(RequestKind.Blob)[^1].IsResume);
+        Assert.True(upstream.Requests(RequestKind.Blob).Last(request => request.Reference == Layer.Digest.ToString()).IsResume);
         stall.Disarm();
     }
 

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Time.Testing;
 using Millpond.Images;
-using Millpond.Server.Cache;
+using Millpond.Server.Cache.Memory;
 
 namespace Millpond.Tests.Cache;
 

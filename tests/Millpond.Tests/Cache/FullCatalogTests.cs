@@ -1,9 +1,11 @@
 using System.Data.Common;
 using Dapper;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Time.Testing;
-using Millpond.Server.Cache;
+using Millpond.Server.Cache.Answers;
 using Millpond.Server.Catalog;
 using Millpond.Server.Configuration;
+using Millpond.Server.Governing;
 using Millpond.Tests.Fixtures;
 
 namespace Millpond.Tests.Cache;
@@ -52,8 +54,8 @@ public sealed class FullCatalogTests
     private static async Task<PullResult<ManifestContent>> PullAsync(CacheParts parts)
     {
         var target = parts.Target("team/app");
-        return parts.Memory.FindTag(target.Repository, "1") is { } seen
-            ? await parts.Check.RunAsync(target, "1", seen, false, CancellationToken.None)
+        return await parts.Memory.FindTagAsync(target, "1") is { } seen
+            ? await parts.Check.RunAsync(target, "1", seen, false, RequestReason.Check, CancellationToken.None)
             : await parts.Fetch.RunAsync(target, "1", "1", null, RequestReason.Pull, CancellationToken.None);
     }
 
@@ -63,8 +65,7 @@ public sealed class FullCatalogTests
     /// <summary>From now on every change of a tag fails as on a full disk.</summary>
     private static void Fill(CacheParts parts)
     {
-        using var source = Dialect.OpenSqlite(parts.CatalogFile);
-        using var connection = source.OpenConnection();
+        using var connection = new SqliteConnection($"Data Source={parts.CatalogFile};Pooling=False");
         connection.Execute(
             """
             CREATE TRIGGER no_update BEFORE UPDATE ON tags BEGIN SELECT RAISE(FAIL, 'full'); END;

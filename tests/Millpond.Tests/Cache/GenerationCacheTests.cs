@@ -1,4 +1,5 @@
-using Millpond.Server.Cache;
+using Millpond.Server.Bounded;
+
 
 namespace Millpond.Tests.Cache;
 

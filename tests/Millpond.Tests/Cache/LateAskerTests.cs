@@ -1,5 +1,9 @@
 using Microsoft.Extensions.Time.Testing;
-using Millpond.Server.Cache;
+using Millpond.Server.Cache.Answers;
+using Millpond.Server.Cache.Lists;
+using Millpond.Server.Cache.Memory;
+using Millpond.Server.Catalog;
+using Millpond.Server.Governing;
 using Millpond.Server.Rules;
 using Millpond.Server.Upstream;
 using Millpond.Tests.Fixtures;
@@ -57,8 +61,8 @@ public sealed class LateAskerTests : IAsyncLifetime
     {
         var target = parts.Target("team/app");
         var seen = await DueAsync(target);
-        Assert.Equal(CacheStatus.Revalidated, (await parts.Check.RunAsync(target, "1", seen, false, CancellationToken.None)).Status);
-        Assert.Equal(CacheStatus.Hit, (await parts.Check.RunAsync(target, "1", seen, false, CancellationToken.None)).Status);
+        Assert.Equal(CacheStatus.Revalidated, (await parts.Check.RunAsync(target, "1", seen, false, RequestReason.Check, CancellationToken.None)).Status);
+        Assert.Equal(CacheStatus.Hit, (await parts.Check.RunAsync(target, "1", seen, false, RequestReason.Check, CancellationToken.None)).Status);
         upstream.AssertRequests(1, RequestKind.Manifest);
     }
 
@@ -68,10 +72,10 @@ public sealed class LateAskerTests : IAsyncLifetime
         var target = parts.Target("team/app");
         var seen = await DueAsync(target);
         upstream.Arm(UpstreamFault.ServerError, times: 1);
-        Assert.Equal(CacheStatus.Stale, (await parts.Check.RunAsync(target, "1", seen, false, CancellationToken.None)).Status);
-        Assert.Equal(CacheStatus.Stale, (await parts.Check.RunAsync(target, "1", seen, false, CancellationToken.None)).Status);
+        Assert.Equal(CacheStatus.Stale, (await parts.Check.RunAsync(target, "1", seen, false, RequestReason.Check, CancellationToken.None)).Status);
+        Assert.Equal(CacheStatus.Stale, (await parts.Check.RunAsync(target, "1", seen, false, RequestReason.Check, CancellationToken.None)).Status);
         upstream.AssertRequests(1, RequestKind.Manifest);
-        Assert.Equal(CacheStatus.Revalidated, (await parts.Check.RunAsync(target, "1", seen, true, CancellationToken.None)).Status);
+        Assert.Equal(CacheStatus.Revalidated, (await parts.Check.RunAsync(target, "1", seen, true, RequestReason.Check, CancellationToken.None)).Status);
     }
 
     [Fact]
@@ -89,11 +93,15 @@ public sealed class LateAskerTests : IAsyncLifetime
             return TimeSpan.FromMinutes(1);
         });
         Assert.Equal(2, asked);
-        Assert.Equal([2], late.Value!);
+        Assert.Equal("2", Assert.Single(await late.Value!.PageAsync(parts.Catalog, null, null, 10)).Name);
 
-        Task<PullResult<byte[]>> FindAsync(Func<ReadOnlyMemory<byte>, TimeSpan> lifetime) => parts.Lists.FindAsync(
-            target, "tags", default, lifetime,
-            (_, _) => Task.FromResult(new UpstreamResult<byte[]>(UpstreamOutcome.Found, [(byte)++asked])), CancellationToken.None);
+        Task<PullResult<KeptList>> FindAsync(Func<ListRow, TimeSpan> lifetime) => parts.Lists.FindAsync(
+            target,
+            new ListKind(
+                "tags", "tags", 10,
+                (_, _, _) => Task.FromResult(new UpstreamResult<ListPage>(UpstreamOutcome.Found, new ListPage([new ListEntry($"{++asked}")], null))), lifetime,
+                () => new(false)),
+            default, CancellationToken.None);
     }
 
     private async Task<TagEntry> DueAsync(RuleMatch target)
@@ -101,6 +109,6 @@ public sealed class LateAskerTests : IAsyncLifetime
         await parts.Fetch.RunAsync(target, "1", "1", null, RequestReason.Pull, CancellationToken.None);
         upstream.ClearRequests();
         time.Advance(TimeSpan.FromDays(1));
-        return parts.Memory.FindTag(target.Repository, "1")!;
+        return (await parts.Memory.FindTagAsync(target, "1"))!;
     }
 }

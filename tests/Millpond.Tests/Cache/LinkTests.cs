@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http;
 using Millpond.Tests.Fixtures;
 
 namespace Millpond.Tests.Cache;
@@ -39,12 +40,91 @@ public sealed class LinkTests
 
         using var manifest = await host.ManifestAsync("up/team/two", Image.Digest.ToString());
         Assert.Equal(HttpStatusCode.OK, manifest.StatusCode);
-        await host.PullAsync("up/team/two", Image);
         Assert.All(upstream.Requests(RequestKind.Manifest), request => Assert.Equal("HEAD", request.Method));
-        Assert.Empty(upstream.Requests(RequestKind.Blob));
+        await host.PullAsync("up/team/two", Image);
+        Assert.All(upstream.Requests(RequestKind.Blob), request => Assert.InRange((long)(request.Range!.To - request.Range.From)!, 0, 63));
 
         upstream.GoDown();
         await host.PullAsync("up/team/two", Image);
+    }
+
+    [Fact]
+    public async Task A_manifest_that_another_upstream_brought_is_proven_by_its_bytes_and_not_by_a_yes()
+    {
+        await using var upstream = await FakeUpstream.StartAsync();
+        upstream.Add("team/one", Image, "1");
+        await using var liar = await Upstream.TestServer.StartAsync(async context =>
+        {
+            context.Response.Headers["Docker-Content-Digest"] = Image.Digest.ToString();
+            context.Response.ContentType = Image.Manifest.MediaType;
+            await context.Response.WriteAsync(context.Request.Method == "HEAD" ? "" : "{}");
+        });
+        await using var host = await MillpondHost.StartAsync([MillpondHost.Rule("up", upstream), MillpondHost.Rule("liar", liar.Url)]);
+        await host.PullAsync("up/team/one", Image, "1");
+
+        foreach (var method in new[] { HttpMethod.Head, HttpMethod.Get })
+        {
+            using var answer = await host.ManifestAsync("liar/team/one", Image.Digest.ToString(), method);
+            Assert.Equal(HttpStatusCode.BadGateway, answer.StatusCode);
+        }
+    }
+
+    [Fact]
+    public async Task What_the_same_upstream_does_not_have_in_the_asked_repository_is_absent_there()
+    {
+        await using var upstream = await FakeUpstream.StartAsync();
+        upstream.Add("team/one", Image, "1");
+        upstream.Add("team/two", TestImages.OnePlatform(seed: 22), "1");
+        await using var host = await MillpondHost.StartAsync(upstream);
+        await host.PullAsync("up/team/one", Image, "1");
+        using var answer = await host.ManifestAsync("up/team/two", Image.Digest.ToString());
+        Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_tag_that_moves_to_what_another_repository_brought_costs_no_get()
+    {
+        var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
+        await using var upstream = await FakeUpstream.StartAsync();
+        upstream.Add("team/one", Image, "1");
+        upstream.Add("team/two", TestImages.OnePlatform(seed: 22), "1");
+        await using var host = await MillpondHost.StartAsync(upstream, new() { Time = time });
+        await host.PullManifestAsync("up/team/one", "1");
+        await host.PullManifestAsync("up/team/two", "1");
+        upstream.Add("team/two", Image, "1");
+        upstream.ClearRequests();
+        time.Advance(TimeSpan.FromDays(1));
+        using var moved = await host.ManifestAsync("up/team/two", "1");
+        Assert.Equal(Image.Digest, Image.Digest.Rehash(await moved.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken)));
+        Assert.All(upstream.Requests(RequestKind.Manifest), request => Assert.Equal("HEAD", request.Method));
+    }
+
+    /// <summary>Naming is no having: an index can name what its own registry does not hold.</summary>
+    [Fact]
+    public async Task An_index_that_names_anothers_private_image_gives_nothing_of_it_away()
+    {
+        await using var mine = await FakeUpstream.StartAsync();
+        await using var theirs = await FakeUpstream.StartAsync();
+        mine.Add("team/secret", Image, "1");
+        var index = new TestManifest(TestImages.OciIndex, Encoding.UTF8.GetBytes(
+            $$"""{"schemaVersion":2,"mediaType":"{{TestImages.OciIndex}}","manifests":[{"mediaType":"{{TestImages.OciManifest}}","digest":"{{Image.Digest}}","size":{{Image.Manifest.Content.Length}}}]}"""));
+        theirs.AddManifest("evil/app", index, "1");
+        await using var host = await MillpondHost.StartAsync(
+            [MillpondHost.Rule("mine", mine), MillpondHost.Rule("theirs", theirs) with { CompleteIndexes = Server.Configuration.IndexCompletion.Everything }]);
+        await host.PullAsync("mine/team/secret", Image, "1");
+        await host.PullManifestAsync("theirs/evil/app", "1");
+        await host.Log.WhenLineAsync("Completed index");
+
+        foreach (var method in new[] { HttpMethod.Get, HttpMethod.Head })
+        {
+            using var manifest = await host.ManifestAsync("theirs/evil/app", Image.Digest.ToString(), method);
+            Assert.Equal(HttpStatusCode.NotFound, manifest.StatusCode);
+            foreach (var blob in Image.Blobs)
+            {
+                using var answer = await host.BlobAsync("theirs/evil/app", blob.Digest, method: method);
+                Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+            }
+        }
     }
 
     [Theory]
@@ -100,7 +180,7 @@ public sealed class LinkTests
     }
 
     [Fact]
-    public async Task A_blob_asked_first_by_its_digest_is_proven_with_one_byte()
+    public async Task A_blob_asked_first_by_its_digest_is_proven_with_a_few_bytes()
     {
         await using var upstream = await FakeUpstream.StartAsync();
         upstream.Add("team/one", Image, "1");
@@ -112,7 +192,7 @@ public sealed class LinkTests
         using var blob = await host.BlobAsync("up/team/two", Image.Layer.Digest);
         Assert.Equal(Image.Layer.Digest, Image.Layer.Digest.Rehash(await blob.Content.ReadAsByteArrayAsync()));
         var proof = Assert.Single(upstream.Requests());
-        Assert.Equal((0, 0), (proof.Range!.From, proof.Range.To));
+        Assert.Equal(63, proof.Range!.To - proof.Range.From);
     }
 
     [Fact]
@@ -141,7 +221,7 @@ public sealed class LinkTests
         await using var mine = await FakeUpstream.StartAsync();
         await using var theirs = await FakeUpstream.StartAsync();
         mine.Add("team/secret", Image, "1");
-        Partials.Leave(data.File("data"), Image.Layer, Image.Layer.Length, Image.Layer.Length, "mine/team/secret");
+        Partials.Leave(data.File("data"), Image.Layer, Image.Layer.Length, Image.Layer.Length, "mine/team/secret", upstream: mine);
         await using var host = await MillpondHost.StartAsync(
             [MillpondHost.Rule("mine", mine), MillpondHost.Rule("theirs", theirs)], new MillpondHostOptions { Data = data });
 

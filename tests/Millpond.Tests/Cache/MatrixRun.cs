@@ -76,18 +76,19 @@ public sealed partial class MatrixRun : IAsyncDisposable
     public static async Task<MatrixRun> StartAsync(FaultRow row, bool warm)
     {
         var run = new MatrixRun(row);
-        run.Upstream = await FakeUpstream.StartAsync(row.Upstream with { Time = run.upstreamTime });
+        var certificates = row.Fault == UpstreamFault.UntrustedCertificate ? run.certificates : row.Upstream.Tls;
+        run.Upstream = await FakeUpstream.StartAsync(row.Upstream with { Time = run.upstreamTime, Tls = certificates });
         run.Upstream.Add(UpstreamRepository, run.Image, Tag);
         run.Upstream.Add(UpstreamRepository, run.Moved);
         if (row.Arm is not null || warm)
         {
-            await run.ServeAsync(run.Upstream.Address);
+            await run.ServeAsync(isReached: true);
             await run.PrepareAsync(warm);
         }
 
         if (row.Arm is null)
         {
-            await run.ServeAsync(await run.WrongAddressAsync());
+            await run.ServeAsync(isReached: false);
         }
 
         run.Upstream.ClearRequests();
@@ -172,10 +173,7 @@ public sealed partial class MatrixRun : IAsyncDisposable
         Upstream.DisarmAll();
         if (row.Arm is null)
         {
-            await Upstream.DisposeAsync();
-            Upstream = await FakeUpstream.StartAsync(row.Upstream with { Time = upstreamTime });
-            Upstream.Add(UpstreamRepository, Image, Tag);
-            await ServeAsync(Upstream.Address);
+            await ServeAsync(isReached: true);
         }
 
         // The probe takes its time by the machine's clock, while the test's clock stands still.
@@ -251,31 +249,32 @@ public sealed partial class MatrixRun : IAsyncDisposable
         }
     }
 
-    private async Task<Uri> WrongAddressAsync()
+    /// <summary>
+    /// The rule of the run. Where the fault is the upstream's address, it has it from the beginning, and another setting leads past it for as long
+    /// as the upstream is well: a rule that pointed elsewhere would know nothing of what was pulled.
+    /// </summary>
+    private PullThroughRule Rule(bool isReached) => row.Fault switch
     {
-        switch (row.Fault)
-        {
-            case UpstreamFault.ConnectionRefused:
-                return FakeUpstream.RefusedAddress;
-            case UpstreamFault.UnknownHost:
-                return FakeUpstream.UnknownHost;
-            default:
-                await Upstream.DisposeAsync();
-                Upstream = await FakeUpstream.StartAsync(new() { Tls = certificates, Time = upstreamTime });
-                return Upstream.Address;
-        }
-    }
+        UpstreamFault.ConnectionRefused => MillpondHost.Rule("up", FakeUpstream.RefusedAddress) with { Proxy = Past(isReached) },
+        UpstreamFault.UnknownHost => MillpondHost.Rule("up", FakeUpstream.UnknownHost) with { Proxy = Past(isReached) },
+        UpstreamFault.UntrustedCertificate => MillpondHost.Rule("up", Upstream) with { Tls = new UpstreamTls(Insecure: isReached) },
+        _ => MillpondHost.Rule("up", Upstream),
+    };
 
-    /// <summary>(Re)starts the cache over the same data, before this upstream.</summary>
-    private async Task ServeAsync(Uri upstream)
+    private string Past(bool isReached) => isReached ? Upstream.Address.GetLeftPart(UriPartial.Authority) : "none";
+
+    /// <summary>(Re)starts the cache over the same data.</summary>
+    private async Task ServeAsync(bool isReached)
     {
         if (host is not null)
         {
             await host.DisposeAsync();
         }
 
-        var rule = MillpondHost.Rule("up", upstream) with
+        var rule = Rule(isReached) with
         {
+            // Only what the clients of a row cost is counted.
+            CompleteImages = ImageCompletion.Never,
             Timeouts = new UpstreamTimeouts(TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(30)),
         };
         host = await MillpondHost.StartAsync([rule], new() { Time = time, Data = data });

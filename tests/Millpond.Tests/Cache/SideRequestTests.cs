@@ -68,14 +68,14 @@ public sealed class SideRequestTests
         range.Expect(Far, 1000);
         await CacheParts.ReadAsync(whole, Layer, 0, 1000);
         var ahead = CacheParts.ReadAsync(range, Layer, Far, 1000);
-        var refusing = upstream.Arm(UpstreamFault.ServerError, times: 5, kind: RequestKind.Blob);
+        var refusing = upstream.Arm(UpstreamFault.ServerError, times: 2, kind: RequestKind.Blob);
         time.Advance(TimeSpan.FromSeconds(10));
         gates[0].Open();
-        await upstream.WhenRequestsReach(6, RequestKind.Blob);
+        await upstream.WhenRequestsReach(3, RequestKind.Blob);
         gates[1].Open();
         await ahead.WaitAsync(Patience.Limit, TestContext.Current.CancellationToken);
-        Assert.Equal(5, refusing.Taken);
-        Assert.Equal(6, upstream.Requests(RequestKind.Blob).Count);
+        Assert.Equal(2, refusing.Taken);
+        Assert.Equal(3, upstream.Requests(RequestKind.Blob).Count);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Text;
 using Microsoft.Extensions.Time.Testing;
-using Millpond.Server.Cache;
+using Millpond.Server.Cache.Answers;
+using Millpond.Server.Cache.Lists;
 using Millpond.Server.Catalog;
 using Millpond.Server.Upstream;
 using Millpond.Tests.Fixtures;
@@ -42,31 +43,43 @@ public sealed class SlowUpstreamTests
         await using var parts = new CacheParts(upstream, time);
         var lists = parts.Lists;
         var target = parts.Target("team/app");
-        await parts.Catalog.PutListAsync(target.Repository, "up", "tags", Encoding.UTF8.GetBytes("old"), time.GetUtcNow());
+        using (var old = parts.Catalog.Lists.Begin(parts.Known.At(target), "tags"))
+        {
+            await old.AddAsync([new ListEntry("old")]);
+            await old.PutAsync(isCut: false, time.GetUtcNow());
+        }
+
         time.Advance(TimeSpan.FromHours(1));
-        var pages = new TaskCompletionSource<UpstreamResult<byte[]>>();
+        var pages = new TaskCompletionSource<UpstreamResult<ListPage>>();
         var asked = 0;
-        Task<PullResult<byte[]>>[] waiting = [.. Enumerable.Range(0, 3).Select(_ => FindAsync())];
+        Task<PullResult<KeptList>>[] waiting = [.. Enumerable.Range(0, 3).Select(_ => FindAsync())];
         time.Advance(TimeSpan.FromSeconds(5));
         Assert.All(await Task.WhenAll(waiting).WaitAsync(Patience.Limit, TestContext.Current.CancellationToken), list => Assert.Equal(CacheStatus.Stale, list.Status));
         Assert.False(parts.Upstreams[target.Rule].Governor.IsOpen);
         Assert.Equal(CacheStatus.Stale, (await FindAsync()).Status);
 
-        pages.SetResult(new UpstreamResult<byte[]>(UpstreamOutcome.Found, Encoding.UTF8.GetBytes("new")));
-        while (Encoding.UTF8.GetString(parts.Catalog.FindList(target.Repository, "tags")!.Content.Span) != "new")
+        pages.SetResult(new UpstreamResult<ListPage>(UpstreamOutcome.Found, new ListPage([new ListEntry("new")], null)));
+        while ((await parts.Catalog.Lists.FindAsync(parts.Known.At(target), "tags"))!.CheckedAt != time.GetUtcNow())
         {
             await Task.Yield();
         }
 
-        Assert.Equal(CacheStatus.Hit, (await FindAsync()).Status);
+        var kept = await FindAsync();
+        Assert.Equal(CacheStatus.Hit, kept.Status);
+        Assert.Equal("new", Assert.Single(await kept.Value!.PageAsync(parts.Catalog, null, null, 10)).Name);
         Assert.Equal(1, asked);
 
-        Task<PullResult<byte[]>> FindAsync() => lists.FindAsync(
-            target, "tags", default, _ => TimeSpan.FromMinutes(1), (_, _) =>
-            {
-                Interlocked.Increment(ref asked);
-                return pages.Task;
-            }, CancellationToken.None);
+        Task<PullResult<KeptList>> FindAsync() => lists.FindAsync(
+            target,
+            new ListKind(
+                "tags", "tags", 10,
+                (_, _, _) =>
+                {
+                    Interlocked.Increment(ref asked);
+                    return pages.Task;
+                },
+                _ => TimeSpan.FromMinutes(1), () => new(true)),
+            default, CancellationToken.None);
     }
 
     [Fact]
@@ -97,9 +110,10 @@ public sealed class SlowUpstreamTests
             $$$"""{"schemaVersion":2,"artifactType":"a/b","annotations":{"a":"1"},"annotations":{"a":"2","a":"3"},"layers":[],"subject":{"mediaType":"x","digest":"{{{Old.Digest}}}","size":1}}""");
         var row = new ManifestRow(Millpond.Images.Digest.Sha256(content), TestImages.OciManifest, content);
         await parts.Catalog.PutManifestAsync(
-            target.Repository, "up", row, ManifestDocument.TryParse(content, row.MediaType), null, TagOrigin.Pulled, time.GetUtcNow());
+            parts.Known.At(target), row, ManifestDocument.TryParse(content, row.MediaType), null, time.GetUtcNow());
         upstream.GoDown();
-        var referrers = await new ReferrerLists(parts.Lists, parts.Catalog, parts.Known).ListAsync(target, Old.Digest, default, CancellationToken.None);
-        Assert.Equal(row.Digest, Assert.Single(referrers.Value!.Manifests).Digest);
+        var referrers = await new ReferrerLists(parts.Lists, parts.Catalog, parts.Known).ListAsync(
+            target, Old.Digest, null, null, 1000, default, CancellationToken.None);
+        Assert.Equal(row.Digest.ToString(), Assert.Single(referrers.Value!.Manifests).Digest);
     }
 }

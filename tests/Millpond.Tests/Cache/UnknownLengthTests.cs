@@ -1,5 +1,6 @@
 using System.Net;
 using Millpond.Tests.Fixtures;
+using Millpond.Tests.Upstream;
 
 namespace Millpond.Tests.Cache;
 
@@ -27,6 +28,20 @@ public sealed class UnknownLengthTests
         Assert.Equal(("hit", (long?)length), (warm.CacheStatus(), warm.Content.Headers.ContentLength));
         Assert.Equal(blob.ToArray(), await warm.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken));
         Assert.Single(upstream.Requests(RequestKind.Blob));
+    }
+
+    /// <summary>That it is there is what is asked; how long it is, upstream says to nobody.</summary>
+    [Fact]
+    public async Task A_head_is_answered_without_a_length()
+    {
+        await using var chunked = await Millpond.Tests.Upstream.TestServer.StartAsync(async context => await context.Response.BodyWriter.FlushAsync());
+        await using var host = await MillpondHost.StartAsync([MillpondHost.Rule("up", chunked.Url)]);
+        using var request = new HttpRequestMessage(HttpMethod.Head, new Uri(host.Address, $"/v2/up/a/blobs/{Millpond.Images.Digest.Sha256("x"u8)}"));
+
+        using var response = await host.Client.SendAsync(request);
+
+        Assert.Equal(System.Net.HttpStatusCode.OK, response.StatusCode);
+        Assert.Null(response.Content.Headers.ContentLength);
     }
 
     [Fact]
@@ -71,7 +86,7 @@ public sealed class UnknownLengthTests
         using var data = new TemporaryFolder();
         await using var upstream = await FakeUpstream.StartAsync();
         upstream.Add("team/app", TestImages.WithLayers(blob), "1");
-        Partials.Leave(data.File("data"), blob, written: blob.Length, size: null, repository: "up/team/app");
+        Partials.Leave(data.File("data"), blob, written: blob.Length, size: null, repository: "up/team/app", upstream: upstream);
         await using var host = await MillpondHost.StartAsync(upstream, new MillpondHostOptions { Data = data });
 
         // Once where only upstream knows that there is no byte more, and once where the manifest says so.
@@ -86,12 +101,23 @@ public sealed class UnknownLengthTests
         using var data = new TemporaryFolder();
         await using var upstream = await FakeUpstream.StartAsync();
         upstream.Add("team/app", TestImages.WithLayers(blob), "1");
-        Partials.Leave(data.File("data"), blob, written: blob.Length, size: null, repository: "up/team/app");
+        Partials.Leave(data.File("data"), blob, written: blob.Length, size: null, repository: "up/team/app", upstream: upstream);
         await using var host = await MillpondHost.StartAsync(upstream, new MillpondHostOptions { Data = data });
         await host.PullManifestAsync("up/team/app", "1");
 
         using var described = await host.BlobAsync("up/team/app", blob.Digest);
         Assert.Equal(blob.ToArray(), await described.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken));
         Assert.Empty(upstream.Requests(RequestKind.Blob));
+    }
+
+    [Fact]
+    public async Task A_head_of_it_is_answered_without_a_length()
+    {
+        var blob = TestBlob.Generated(seed: 66, 1000);
+        await using var upstream = await TestServer.StartAsync(async context => await context.Response.Body.WriteAsync(blob.ToArray()));
+        await using var host = await MillpondHost.StartAsync([MillpondHost.Rule("up", upstream.Url)]);
+        using var head = await host.BlobAsync("up/team/app", blob.Digest, method: HttpMethod.Head);
+        Assert.Equal(HttpStatusCode.OK, head.StatusCode);
+        Assert.Null(head.Content.Headers.ContentLength);
     }
 }

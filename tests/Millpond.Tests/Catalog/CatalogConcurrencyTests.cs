@@ -43,7 +43,7 @@ public sealed class CatalogConcurrencyTests
 
         var acknowledged = writes.Count(write => write.IsCompletedSuccessfully);
         Assert.Equal(200, acknowledged);
-        Assert.Equal(acknowledged, catalog.Database.ListBlobs().Count());
+        Assert.Equal(acknowledged, catalog.Database.ListBlobs().Count);
     }
 
     [Fact]
@@ -71,7 +71,7 @@ public sealed class CatalogConcurrencyTests
                 Assert.True(database.IsLinked(Repository("quay/a"), row.Digest));
                 Assert.All(
                     ManifestDocument.TryParse(manifest.Content, manifest.MediaType)!.Blobs,
-                    layer => Assert.True(database.IsLinked(Repository("quay/a"), layer.Digest)));
+                    layer => Assert.Equal(layer.Size, database.FindDescribedSize(Repository("quay/a"), layer.Digest)));
                 seen++;
             }
         }

@@ -16,7 +16,7 @@ public sealed class CatalogDatabaseTests
         var found = catalog.Database.FindManifest(row.Digest);
         Assert.Equal(row.MediaType, found!.MediaType);
         Assert.Equal(row.Content.ToArray(), found.Content.ToArray());
-        Assert.Equal(new TagRow(Repository(), "v1", row.Digest, TagOrigin.Pulled, catalog.Now, null), catalog.Database.FindTag(Repository(), "v1"));
+        Assert.Equal(new TagRow("v1", row.Digest, TagOrigin.Pulled, catalog.Now, null), catalog.Database.FindTag(Repository(), "v1"));
     }
 
     [Fact]
@@ -31,25 +31,24 @@ public sealed class CatalogDatabaseTests
         Assert.Null(catalog.Database.FindManifest(DigestOf("other")));
         Assert.Null(catalog.Database.FindBlob(DigestOf("layer")));
         Assert.Null(catalog.Database.FindDescribedSize(Repository("quay/a"), DigestOf("other")));
-        Assert.Null(catalog.Database.FindList(Repository("quay/a"), "tags"));
+        Assert.Null(CatalogReads.Now(catalog.Database.Lists.FindAsync(CatalogReads.At(Repository("quay/a")), "tags")));
         Assert.Empty(catalog.Database.ListTags(Repository("quay/b"), null, 10));
     }
 
     [Fact]
-    public async Task A_manifest_links_itself_and_its_children_to_its_repository_only()
+    public async Task A_manifest_links_itself_and_none_of_its_children()
     {
         await using var catalog = new TemporaryCatalog();
         var digest = await catalog.PutImageAsync("quay/a", "v1", "one", "layer", "layer", "other");
 
         Assert.True(catalog.Database.IsLinked(Repository("quay/a"), digest));
-        Assert.True(catalog.Database.IsLinked(Repository("quay/a"), DigestOf("layer")));
-        Assert.True(catalog.Database.IsLinked(Repository("quay/a"), DigestOf("other")));
+        Assert.False(catalog.Database.IsLinked(Repository("quay/a"), DigestOf("layer")));
+        Assert.False(catalog.Database.IsLinked(Repository("quay/a"), DigestOf("other")));
         Assert.False(catalog.Database.IsLinked(Repository("quay/b"), digest));
-        Assert.False(catalog.Database.IsLinked(Repository("quay/b"), DigestOf("layer")));
     }
 
     [Fact]
-    public async Task A_stored_manifest_is_put_into_another_repository_with_its_children()
+    public async Task A_stored_manifest_is_put_into_another_repository()
     {
         await using var catalog = new TemporaryCatalog();
         var (row, document) = Image("one", "layer");
@@ -58,7 +57,7 @@ public sealed class CatalogDatabaseTests
         await catalog.Database.PutManifestAsync(Repository("k8s/b"), "k8s", row, document, null, TagOrigin.Pulled, catalog.Now);
 
         Assert.True(catalog.Database.IsLinked(Repository("k8s/b"), row.Digest));
-        Assert.True(catalog.Database.IsLinked(Repository("k8s/b"), DigestOf("layer")));
+        Assert.NotNull(catalog.Database.FindDescribedSize(Repository("k8s/b"), DigestOf("layer")));
         Assert.Equal([Repository("k8s/b"), Repository("quay/a")], catalog.Database.ListRepositories(null, 10));
     }
 
@@ -77,7 +76,7 @@ public sealed class CatalogDatabaseTests
         Assert.True(catalog.Database.IsLinked(Repository("quay/b"), blob));
         Assert.False(catalog.Database.IsLinked(Repository("quay/a"), DigestOf("found")));
         Assert.Equal(111, catalog.Database.TotalBlobBytes());
-        Assert.Equal(2, catalog.Database.ListBlobs().Count());
+        Assert.Equal(2, catalog.Database.ListBlobs().Count);
     }
 
     [Fact]
@@ -101,14 +100,21 @@ public sealed class CatalogDatabaseTests
         await using var catalog = new TemporaryCatalog();
         var digest = await catalog.PutImageAsync("quay/a", "v1", "one", "layer");
         await catalog.Database.PutBlobAsync(DigestOf("layer"), 5, Repository("quay/a"), "quay", catalog.Now);
-        await catalog.Database.PutListAsync(Repository("quay/a"), "quay", "tags", "[]"u8.ToArray(), catalog.Now);
+        using (var list = catalog.Database.Lists.Begin(CatalogReads.At(Repository("quay/a")), "tags"))
+        {
+            await list.AddAsync([new ListEntry("v1"), new ListEntry("v0")]);
+            await list.PutAsync(isCut: false, catalog.Now);
+        }
+
 
         await catalog.ReopenAsync();
 
         Assert.Equal(digest, catalog.Database.FindTag(Repository("quay/a"), "v1")!.Digest);
         Assert.NotNull(catalog.Database.FindManifest(digest));
         Assert.Equal(5, catalog.Database.TotalBlobBytes());
-        Assert.Equal("[]"u8.ToArray(), catalog.Database.FindList(Repository("quay/a"), "tags")!.Content.ToArray());
+        var kept = CatalogReads.Now(catalog.Database.Lists.FindAsync(CatalogReads.At(Repository("quay/a")), "tags"))!;
+        Assert.Equal((2, null, catalog.Now), (kept.Count, kept.CutAt, kept.CheckedAt));
+        Assert.Equal(["v0", "v1"], CatalogReads.Now(catalog.Database.Lists.PageAsync(kept.Entries, null, null, 10)).Select(entry => entry.Name));
         Assert.True(catalog.Database.Answers(out _));
     }
 }

@@ -76,9 +76,9 @@ public sealed class CatalogPagingTests
         await Task.WhenAll(Enumerable.Range(0, Count).Select(i =>
             catalog.Database.PutBlobAsync(DigestOf($"blob {i}"), i, null, null, catalog.Now)));
 
-        var listed = catalog.Database.ListBlobs().ToArray();
+        var listed = catalog.Database.ListBlobs();
 
-        Assert.Equal(Count, listed.Length);
+        Assert.Equal(Count, listed.Count);
         Assert.Equal(Enumerable.Range(0, Count).Select(i => DigestOf($"blob {i}")).ToHashSet(), listed.Select(row => row.Digest).ToHashSet());
         Assert.Equal(catalog.Database.TotalBlobBytes(), listed.Sum(row => row.Size));
     }

@@ -59,7 +59,8 @@ public sealed class CatalogRecoveryTests : IDisposable
             {
                 var digest = copy.FindTag(Repository("quay/a"), tag)!.Digest;
                 Assert.NotNull(copy.FindManifest(digest));
-                Assert.True(copy.IsLinked(Repository("quay/a"), DigestOf($"other {tag[1..]}")));
+                Assert.True(copy.IsLinked(Repository("quay/a"), digest));
+                Assert.NotNull(copy.FindDescribedSize(Repository("quay/a"), DigestOf($"other {tag[1..]}")));
             }
 
             Assert.Equal(copy.ListBlobs().Sum(blob => blob.Size), copy.TotalBlobBytes());
@@ -134,7 +135,7 @@ public sealed class CatalogRecoveryTests : IDisposable
     {
         await OpenCopy().DisposeAsync();
         Change("DELETE FROM schema_versions");
-        foreach (var table in new[] { "repositories", "manifests", "manifest_bytes", "children", "links", "tags", "blobs", "totals", "lists", "incomplete" })
+        foreach (var table in Tables())
         {
             Change($"DROP TABLE {table}");
         }
@@ -143,27 +144,47 @@ public sealed class CatalogRecoveryTests : IDisposable
         Assert.True(copy.Answers(out _));
     }
 
-    [Fact]
-    public async Task A_catalog_of_the_first_schema_keeps_what_it_has()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task A_catalog_without_origins_keeps_its_bytes_and_what_was_pushed_and_takes_no_pull_for_a_proof(long version)
     {
-        var name = Repository("quay/a");
-        var digest = DigestOf("blob");
-        await using (var first = OpenCopy())
-        {
-            await first.LinkAsync(name, "quay", digest);
-        }
+        CatalogSchema.Run($"Data Source={DatabasePath};Pooling=False", version);
+        var (row, document) = Image("one", "layer");
+        var digest = row.Digest.ToString();
+        Change($"INSERT INTO repositories VALUES ('quay/a', 'quay'), ('own/b', NULL)");
+        Change($"INSERT INTO links VALUES ('quay/a', '{digest}'), ('own/b', '{digest}')");
+        Change($"INSERT INTO tags VALUES ('quay/a', 'v1', '{digest}', 0, 1, NULL), ('own/b', 'v1', '{digest}', 1, 1, NULL)");
+        Change($"INSERT INTO manifests VALUES ('{digest}', '{row.MediaType}', NULL, NULL, {row.Content.Length}, 1, 1)");
+        Change($"INSERT INTO manifest_bytes VALUES ('{digest}', X'{Convert.ToHexString(row.Content.Span)}')");
+        Change($"INSERT INTO children VALUES ('{digest}', '{document.Blobs[0].Digest}', 5, 1)");
+        Change($"INSERT INTO blobs VALUES ('{document.Blobs[0].Digest}', 5, 1, 1)");
 
-        Change("DROP TABLE incomplete");
-        Change("DELETE FROM schema_versions WHERE version > 1");
         await using var copy = OpenCopy();
-        Assert.True(copy.IsLinked(name, digest));
-        Assert.Empty(copy.ListIncomplete());
+        Assert.Equal(row.Content.ToArray(), copy.FindManifest(row.Digest)!.Content.ToArray());
+        Assert.Equal(5, copy.FindBlob(document.Blobs[0].Digest)!.Size);
+        Assert.Equal(row.Content.Length + 200, copy.RecordedBytes);
+        Assert.False(copy.IsLinked(Repository("quay/a"), row.Digest));
+        Assert.Null(copy.FindTag(Repository("quay/a"), "v1"));
+        Assert.True(copy.IsLinked(Repository("own/b"), row.Digest));
+        Assert.Equal(TagOrigin.Pushed, copy.FindTag(Repository("own/b"), "v1")!.Origin);
+        Assert.Equal([Repository("own/b")], copy.ListRepositories(null, 10));
+        Assert.Empty(await copy.Incomplete.ListAsync());
+
+        // What was pushed is no cache.
+        Assert.DoesNotContain(CatalogReads.Now(copy.Order.FirstAsync(10)), evictable => evictable.Kind == EvictableKind.Manifest);
     }
 
     public void Dispose() => folder.Delete(recursive: true);
 
     private CatalogDatabase OpenCopy() =>
         CatalogDatabase.Open(folder.FullName, new FakeTimeProvider(), NullLogger<CatalogDatabase>.Instance);
+
+    private List<string> Tables()
+    {
+        using var connection = new SqliteConnection($"Data Source={DatabasePath};Pooling=False");
+        return [.. connection.Query<string>("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name <> 'schema_versions'")];
+    }
 
     private void Change(string sql)
     {

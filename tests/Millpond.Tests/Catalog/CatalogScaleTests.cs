@@ -23,12 +23,12 @@ public sealed class CatalogScaleTests
         await using var database = CatalogDatabase.Open(catalog.Folder, new FakeTimeProvider(), NullLogger<CatalogDatabase>.Instance);
         var tag = database.FindTag(Repository("quay/team77/app"), "v50077")!;
         Assert.NotNull(database.FindManifest(tag.Digest));
-        Assert.True(database.IsLinked(tag.Repository, Numbered(8 * 50077 + 3, 1)));
-        Assert.Equal(1000 + 50077, database.FindDescribedSize(tag.Repository, Numbered(8 * 50077 + 3, 1)));
+        Assert.True(database.IsLinked(Repository("quay/team77/app"), Numbered(8 * 50077 + 3, 1)));
+        Assert.Equal(1000 + 50077, database.FindDescribedSize(Repository("quay/team77/app"), Numbered(8 * 50077 + 3, 1)));
         Assert.Equal(800_000_000, database.TotalBlobBytes());
-        Assert.Equal(100, database.LeastRecentlyPulled(100).Count);
-        Assert.Equal(100, database.ListTags(tag.Repository, null, 100).Count);
-        Assert.Empty(database.ListReferrers(tag.Repository, tag.Digest));
+        Assert.Equal(100, CatalogReads.Now(database.Order.FirstAsync(100)).Count);
+        Assert.Equal(100, database.ListTags(Repository("quay/team77/app"), null, 100).Count);
+        Assert.Empty(database.ListReferrers(Repository("quay/team77/app"), tag.Digest));
         watch.Stop();
 
         TestContext.Current.TestOutputHelper?.WriteLine($"opened and read in {watch.ElapsedMilliseconds} ms");
@@ -49,17 +49,18 @@ public sealed class CatalogScaleTests
               SELECT i, printf('sha256:%064x', i * 10) AS d, printf('quay/team%d/app', i % 500) AS r FROM c;
             CREATE TEMP TABLE l AS SELECT n.i, n.d, n.r, printf('sha256:%064x', (n.i * 8 + j.j) * 10 + 1) AS layer
               FROM n, (SELECT 0 AS j UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7) j;
-            INSERT INTO repositories (name) SELECT DISTINCT r FROM n;
-            INSERT INTO manifests SELECT d, 'application/vnd.oci.image.manifest.v1+json', NULL, NULL, 2000, 1, 1 FROM n;
+            INSERT INTO repositories (name, origin, rule) SELECT DISTINCT r, @origin, 'quay' FROM n;
+            INSERT INTO manifests SELECT d, 'application/vnd.oci.image.manifest.v1+json', NULL, NULL, 2000, 1, 1, 3600 FROM n;
             INSERT INTO manifest_bytes SELECT d, zeroblob(2000) FROM n;
-            INSERT INTO tags SELECT r, 'v' || i, d, 0, 1, NULL FROM n;
-            INSERT INTO links SELECT r, d FROM n;
+            INSERT INTO tags SELECT r, 'v' || i, @origin, d, 1, NULL FROM n;
+            INSERT INTO links (digest, repository, origin) SELECT d, r, @origin FROM n;
             INSERT INTO children SELECT d, layer, 1000 + i, 1 FROM l;
-            INSERT INTO links SELECT r, layer FROM l;
+            INSERT INTO links (digest, repository, origin) SELECT layer, r, @origin FROM l;
             INSERT INTO blobs SELECT layer, 1000, i, i FROM l;
-            UPDATE totals SET value = 800000000;
+            UPDATE totals SET value = 800000000 WHERE name = 'blob_bytes';
             COMMIT;
             """,
+            new { origin = CatalogReads.AnOrigin.Id },
             commandTimeout: 300);
     }
 }

@@ -17,7 +17,7 @@ public sealed class CatalogTagTests
         var second = await catalog.PutImageAsync("quay/a", "v1", "two", "layer");
 
         Assert.NotEqual(first, second);
-        Assert.Equal(new TagRow(Name, "v1", second, TagOrigin.Pulled, catalog.Now, null), catalog.Database.FindTag(Name, "v1"));
+        Assert.Equal(new TagRow("v1", second, TagOrigin.Pulled, catalog.Now, null), catalog.Database.FindTag(Name, "v1"));
         Assert.NotNull(catalog.Database.FindManifest(first));
     }
 
@@ -25,14 +25,14 @@ public sealed class CatalogTagTests
     public async Task Absence_is_set_and_taken_back()
     {
         await using var catalog = new TemporaryCatalog();
-        await catalog.PutImageAsync("quay/a", "v1", "one");
+        var digest = await catalog.PutImageAsync("quay/a", "v1", "one");
         await catalog.PutImageAsync("quay/a", "v2", "one");
 
-        await catalog.Database.SetTagAbsentAsync(Name, "v1", catalog.Now);
+        await catalog.Database.SetTagAbsentAsync(Name, "v1", digest, catalog.Now);
         Assert.Equal(catalog.Now, catalog.Database.FindTag(Name, "v1")!.AbsentSince);
         Assert.Null(catalog.Database.FindTag(Name, "v2")!.AbsentSince);
 
-        await catalog.Database.SetTagAbsentAsync(Name, "v1", null);
+        await catalog.Database.SetTagAbsentAsync(Name, "v1", digest, null);
         Assert.Null(catalog.Database.FindTag(Name, "v1")!.AbsentSince);
     }
 
@@ -40,8 +40,8 @@ public sealed class CatalogTagTests
     public async Task A_tag_that_is_put_again_is_no_longer_absent()
     {
         await using var catalog = new TemporaryCatalog();
-        await catalog.PutImageAsync("quay/a", "v1", "one");
-        await catalog.Database.SetTagAbsentAsync(Name, "v1", catalog.Now);
+        var digest = await catalog.PutImageAsync("quay/a", "v1", "one");
+        await catalog.Database.SetTagAbsentAsync(Name, "v1", digest, catalog.Now);
 
         await catalog.PutImageAsync("quay/a", "v1", "one");
 
@@ -52,7 +52,7 @@ public sealed class CatalogTagTests
     public async Task An_unknown_tag_is_not_made_by_being_absent_or_renewed()
     {
         await using var catalog = new TemporaryCatalog();
-        await catalog.Database.SetTagAbsentAsync(Name, "v1", catalog.Now);
+        await catalog.Database.SetTagAbsentAsync(Name, "v1", DigestOf("x"), catalog.Now);
         catalog.Database.RenewTag(Name, "v1", catalog.Now);
         await catalog.ReopenAsync();
 
@@ -66,7 +66,9 @@ public sealed class CatalogTagTests
         var digest = await catalog.PutImageAsync("quay/a", "v1", "one");
         await catalog.PutImageAsync("quay/a", "v2", "one");
 
-        await catalog.Database.DeleteTagAsync(Name, "v1");
+        await catalog.Database.DeleteTagAsync(CatalogReads.At(Name), "v1", DigestOf("what it meant before"));
+        Assert.Equal(["v1", "v2"], catalog.Database.ListTags(Name, null, 10));
+        await catalog.Database.DeleteTagAsync(CatalogReads.At(Name), "v1", digest);
 
         Assert.Null(catalog.Database.FindTag(Name, "v1"));
         Assert.Equal(["v2"], catalog.Database.ListTags(Name, null, 10));

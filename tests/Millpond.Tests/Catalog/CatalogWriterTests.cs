@@ -19,7 +19,7 @@ public sealed class CatalogWriterTests : IAsyncDisposable
     {
         source = Dialect.OpenSqlite(Path.Join(folder.FullName, "catalog.db"));
         var connection = source.OpenConnection();
-        Dialect.Sqlite.SetUp(connection, reader: false);
+        Dialect.Sqlite.SetUpWriter(connection);
         connection.Execute("CREATE TABLE notes (id INTEGER PRIMARY KEY, text BLOB NOT NULL) STRICT");
         writer = new(connection, Dialect.Sqlite, "/data/catalog.db", time, log);
     }

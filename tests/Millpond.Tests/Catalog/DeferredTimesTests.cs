@@ -90,14 +90,19 @@ public sealed class DeferredTimesTests
         catalog.Database.Touch(DigestOf("a"), catalog.Now);
         catalog.Database.Touch(DigestOf("c"), catalog.Now.AddSeconds(1));
 
-        Assert.Equal(Digests("b", "d"), Order(2));
-        Assert.Equal(Digests("b", "d", "e", "a", "c"), Order(int.MaxValue));
+        Assert.Equal(Digests("b", "d"), await OrderAsync(2));
+        Assert.Equal(Digests("b", "d", "e", "a", "c"), await OrderAsync(int.MaxValue));
 
         await catalog.ReopenAsync();
-        Assert.Equal(Digests("b", "d"), Order(2));
-        Assert.Equal(Digests("b", "d", "e", "a", "c"), Order(100));
+        Assert.Equal(Digests("b", "d"), await OrderAsync(2));
+        Assert.Equal(Digests("b", "d", "e", "a", "c"), await OrderAsync(100));
 
-        IEnumerable<Digest> Order(int limit) => catalog.Database.LeastRecentlyPulled(limit).Select(row => row.Digest);
+        async Task<IEnumerable<Digest>> OrderAsync(int limit)
+        {
+            await catalog.Database.Order.WritePullsAsync();
+            return CatalogReads.Now(catalog.Database.Order.FirstAsync(limit)).Select(row => Digest.Parse(row.Key));
+        }
+
         static IEnumerable<Digest> Digests(params string[] names) => names.Select(DigestOf);
     }
 

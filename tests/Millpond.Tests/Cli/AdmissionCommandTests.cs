@@ -49,6 +49,27 @@ public sealed class AdmissionCommandTests : IDisposable
         Assert.Contains($"caBundle: {SelfSignedCertificate.Encode(authority.AuthorityPem)}\n", run.Output, StringComparison.Ordinal);
     }
 
+    /// <summary>In a pod, half of the configuration stands in variables, and the other half in a file that a verb is not told of.</summary>
+    [Fact]
+    public void For_the_authority_nothing_counts_but_the_data_folder()
+    {
+        var environment = new Dictionary<string, string>
+        {
+            ["MILLPOND__DATA"] = "/somewhere",
+            ["MILLPOND__LISTEN"] = "http://0.0.0.0:5000",
+            ["MILLPOND__ADMISSION__LISTEN"] = "https://0.0.0.0:8443",
+            ["MILLPOND__RULES__GHCR__CREDENTIAL__FILE"] = "/nowhere",
+            ["MILLPOND__STORAGE__LIMIT"] = "lots",
+            ["MILLPOND__NO_SUCH"] = "x",
+        };
+
+        Assert.Equal("/somewhere", ConfigurationReader.ReadDataFolder(null, environment, [], out var mistakes));
+        Assert.Empty(mistakes);
+        Assert.Equal("/flag", ConfigurationReader.ReadDataFolder(null, environment, [new("--data", "/flag")], out _));
+        Assert.Null(ConfigurationReader.ReadDataFolder("/nowhere/millpond.yaml", environment, [], out mistakes));
+        Assert.Contains("cannot be read", Assert.Single(mistakes).What, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("--ca-bundle: QUJD", "certificates in PEM", "webhook", "--ca-bundle", "QUJD")]
     [InlineData("no base64", "cannot be read", "webhook", "--ca-bundle", "%%%")]

@@ -32,11 +32,11 @@ public sealed class MirrorCommandTests : IDisposable
         var place = option == "--dir" ? Path.Join(root, "certs.d") : file;
         for (var round = 0; round < 2; round++)
         {
-            Assert.Equal(0, Run(format, "--server", Server, option, place).ExitCode);
+            Assert.Equal(0, Run(format, "--endpoint", Server, option, place).ExitCode);
             Assert.Contains("cache.corp.example:5000", File.ReadAllText(file), StringComparison.Ordinal);
             // Again, also for another server: what is put back is what was there first.
-            Assert.Equal(0, Run(format, "--server", Server, option, place).ExitCode);
-            Assert.Equal(0, Run(format, "--server", "https://mill.example", option, place).ExitCode);
+            Assert.Equal(0, Run(format, "--endpoint", Server, option, place).ExitCode);
+            Assert.Equal(0, Run(format, "--endpoint", "https://mill.example", option, place).ExitCode);
             Assert.DoesNotContain("cache.corp.example", File.ReadAllText(file), StringComparison.Ordinal);
             Assert.Equal(0, Run(format, "--remove", option, place).ExitCode);
             Assert.Equal(content, File.ReadAllText(file));
@@ -49,9 +49,9 @@ public sealed class MirrorCommandTests : IDisposable
     public void Where_nothing_was_nothing_stays(string format, string option, string name, string content)
     {
         var place = option == "--dir" ? Path.Join(root, "new/certs.d") : Path.Join(root, "new", name);
-        Assert.Equal(0, Run(format, "--server", Server, option, place, "--print").ExitCode);
+        Assert.Equal(0, Run(format, "--endpoint", Server, option, place, "--print").ExitCode);
         Assert.Empty(Directory.EnumerateFileSystemEntries(root));
-        Assert.Equal(0, Run(format, "--server", Server, option, place).ExitCode);
+        Assert.Equal(0, Run(format, "--endpoint", Server, option, place).ExitCode);
         Assert.NotEmpty(Files());
         Assert.Equal(0, Run(format, "--remove", option, place).ExitCode);
         Assert.Empty(Directory.EnumerateFileSystemEntries(root));
@@ -63,7 +63,7 @@ public sealed class MirrorCommandTests : IDisposable
     public void Kind_leaves_nothing_either()
     {
         var place = Path.Join(root, "kind");
-        Assert.Contains("kind create cluster", Run("kind", "--server", Server, "--dir", place, "--tiers", "all").Output, StringComparison.Ordinal);
+        Assert.Contains("kind create cluster", Run("kind", "--endpoint", Server, "--dir", place, "--tiers", "all").Output, StringComparison.Ordinal);
         Assert.Contains(place + "/certs.d", File.ReadAllText(Path.Join(place, "kind.yaml")), StringComparison.Ordinal);
         Assert.True(File.Exists(Path.Join(place, "certs.d/docker.io/hosts.toml")));
         Assert.Equal(0, Run("kind", "--remove", "--dir", place).ExitCode);
@@ -75,9 +75,9 @@ public sealed class MirrorCommandTests : IDisposable
     {
         var theirs = Write("certs.d/docker.io/hosts.toml", "server = \"https://registry-1.docker.io\"\n");
         var place = Path.Join(root, "certs.d");
-        Run("containerd", "--server", Server, "--dir", place, "--tiers", "all");
+        Run("containerd", "--endpoint", Server, "--dir", place, "--tiers", "all");
         Assert.True(File.Exists(Path.Join(place, "ghcr.io/hosts.toml")));
-        Run("containerd", "--server", Server, "--dir", place, "--tiers", "quay");
+        Run("containerd", "--endpoint", Server, "--dir", place, "--tiers", "quay");
         Assert.False(Directory.Exists(Path.Join(place, "ghcr.io")));
         Assert.Equal("server = \"https://registry-1.docker.io\"\n", File.ReadAllText(theirs));
         Assert.True(File.Exists(Path.Join(place, "quay.io/hosts.toml")));
@@ -87,7 +87,7 @@ public sealed class MirrorCommandTests : IDisposable
     public void A_file_that_someone_has_changed_since_is_left_alone_unless_forced()
     {
         var file = Write("conf/50-millpond.conf", "# mine\n");
-        Run("registries-conf", "--server", Server, "--file", file);
+        Run("registries-conf", "--endpoint", Server, "--file", file);
         File.AppendAllText(file, "# more\n");
         var edited = File.ReadAllText(file);
 
@@ -95,7 +95,7 @@ public sealed class MirrorCommandTests : IDisposable
         Assert.Equal(1, refused.ExitCode);
         Assert.Contains("--force", refused.Error, StringComparison.Ordinal);
         Assert.Equal(edited, File.ReadAllText(file));
-        Assert.Equal(1, Run("registries-conf", "--server", "http://other.example:1", "--file", file).ExitCode);
+        Assert.Equal(1, Run("registries-conf", "--endpoint", "http://other.example:1", "--file", file).ExitCode);
 
         Assert.Equal(0, Run("registries-conf", "--remove", "--file", file, "--force").ExitCode);
         Assert.Equal("# mine\n", File.ReadAllText(file));
@@ -106,10 +106,10 @@ public sealed class MirrorCommandTests : IDisposable
     public void What_others_have_written_into_dockers_file_since_stays()
     {
         var file = Write("daemon.json", "{\"debug\": true}");
-        Run("docker", "--server", Server, "--file", file);
+        Run("docker", "--endpoint", Server, "--file", file);
         File.WriteAllText(file, File.ReadAllText(file).Replace("\"debug\": true", "\"debug\": false", StringComparison.Ordinal));
 
-        Assert.Equal(0, Run("docker", "--server", "http://other.example:1", "--file", file).ExitCode);
+        Assert.Equal(0, Run("docker", "--endpoint", "http://other.example:1", "--file", file).ExitCode);
         Assert.Contains("http://other.example:1", File.ReadAllText(file), StringComparison.Ordinal);
         Assert.DoesNotContain(Server, File.ReadAllText(file), StringComparison.Ordinal);
 
@@ -126,7 +126,7 @@ public sealed class MirrorCommandTests : IDisposable
         var file = Write("registries.yaml", "configs: {a: {auth: {password: secret}}}\n");
         const UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
         File.SetUnixFileMode(file, mode);
-        Run("k3s", "--server", Server, "--file", file);
+        Run("k3s", "--endpoint", Server, "--file", file);
         Assert.Equal(mode, File.GetUnixFileMode(file));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file + ".millpond"));
         Run("k3s", "--remove", "--file", file);
@@ -134,13 +134,26 @@ public sealed class MirrorCommandTests : IDisposable
     }
 
     [Fact]
+    public void An_entry_that_rewrites_paths_is_refused_with_words()
+    {
+        const string Before = "mirrors:\n  quay.io:\n    endpoint: [https://harbor.example]\n    rewrite:\n      \"^(.*)$\": \"proxy/$1\"\n";
+        var file = Write("registries.yaml", Before);
+
+        var run = Run("k3s", "--endpoint", Server, "--file", file);
+
+        Assert.NotEqual(0, run.ExitCode);
+        Assert.Contains("quay.io has 'rewrite' settings", run.Error, StringComparison.Ordinal);
+        Assert.Equal(Before, File.ReadAllText(file));
+    }
+
+    [Fact]
     public void Further_rules_of_the_server_are_mirrored_too()
     {
         var config = Write("millpond.yaml", "rules: [{prefix: team-a/harbor, upstream: harbor.corp.example:8443, upstreamRepositoryPrefix: team-a}]\n");
         var place = Path.Join(root, "certs.d");
-        Assert.Equal(0, Run("containerd", "--server", Server, "--dir", place, "--upstream", "gcr=gcr.io", "--tiers", "k8s").ExitCode);
+        Assert.Equal(0, Run("containerd", "--endpoint", Server, "--dir", place, "--upstream", "gcr=gcr.io", "--tiers", "k8s").ExitCode);
         Assert.Equal(["gcr.io", "registry.k8s.io"], Hosts());
-        Assert.Equal(0, Run("containerd", "--server", Server, "--dir", place, "--config", config).ExitCode);
+        Assert.Equal(0, Run("containerd", "--endpoint", Server, "--dir", place, "--config", config).ExitCode);
         Assert.Equal(["harbor.corp.example:8443", "quay.io", "registry.k8s.io"], Hosts());
 
         string?[] Hosts() => [.. Directory.EnumerateDirectories(place).Select(Path.GetFileName).Order(StringComparer.Ordinal)];
@@ -148,12 +161,12 @@ public sealed class MirrorCommandTests : IDisposable
 
     [Theory]
     [InlineData("containerd")]
-    [InlineData("containerd", "--server", "cache:5000")]
-    [InlineData("containerd", "--server", "http://cache:5000/path")]
-    [InlineData("containerd", "--server", "http://u:p@cache:5000")]
-    [InlineData("containerd", "--server", Server, "--tiers", "quai")]
-    [InlineData("containerd", "--server", Server, "--upstream", "nonsense")]
-    [InlineData("containerd", "--server", Server, "--tiers", "all", "--config", "millpond.yaml")]
+    [InlineData("containerd", "--endpoint", "cache:5000")]
+    [InlineData("containerd", "--endpoint", "http://cache:5000/path")]
+    [InlineData("containerd", "--endpoint", "http://u:p@cache:5000")]
+    [InlineData("containerd", "--endpoint", Server, "--tiers", "quai")]
+    [InlineData("containerd", "--endpoint", Server, "--upstream", "nonsense")]
+    [InlineData("containerd", "--endpoint", Server, "--tiers", "all", "--config", "millpond.yaml")]
     public void What_cannot_be_is_refused_before_anything_is_written(params string[] arguments)
     {
         var run = Run([.. arguments, "--dir", root]);
@@ -174,7 +187,7 @@ public sealed class MirrorCommandTests : IDisposable
         }
 
         File.CreateSymbolicLink(link, "real.json");
-        Assert.Equal(0, Run("docker", "--server", Server, "--file", link).ExitCode);
+        Assert.Equal(0, Run("docker", "--endpoint", Server, "--file", link).ExitCode);
         Assert.Contains("cache.corp.example", File.ReadAllText(real), StringComparison.Ordinal);
         Assert.Equal(0, Run("docker", "--remove", "--file", link).ExitCode);
         Assert.Equal("real.json", new FileInfo(link).LinkTarget);
@@ -185,13 +198,13 @@ public sealed class MirrorCommandTests : IDisposable
     public void A_folder_in_a_files_place_is_told_and_nothing_is_left_beside_it()
     {
         var place = Directory.CreateDirectory(Path.Join(root, "daemon.json")).FullName;
-        var run = Run("docker", "--server", Server, "--file", place);
+        var run = Run("docker", "--endpoint", Server, "--file", place);
         Assert.Equal((1, $"{place} is a folder; name a file.\n"), (run.ExitCode, run.Error));
         Assert.Equal([place], Directory.EnumerateFileSystemEntries(root));
     }
 
     [Theory]
-    [InlineData("--server", Server)]
+    [InlineData("--endpoint", Server)]
     [InlineData("--remove")]
     public void A_damaged_record_is_named_and_nothing_is_touched(params string[] arguments)
     {
@@ -206,7 +219,7 @@ public sealed class MirrorCommandTests : IDisposable
     public void A_damaged_file_of_docker_is_not_touched()
     {
         var file = Write("daemon.json", "{ nonsense");
-        var run = Run("docker", "--server", Server, "--file", file);
+        var run = Run("docker", "--endpoint", Server, "--file", file);
         Assert.Equal(1, run.ExitCode);
         Assert.Equal([file], Files());
         Assert.Equal("{ nonsense", File.ReadAllText(file));

@@ -1,14 +1,15 @@
 using Millpond.Cli.Mirrors;
+using Millpond.Images;
 
 namespace Millpond.Tests.Cli;
 
 /// <summary>What is written for each runtime, as text. (Real clients read it elsewhere; k3s, RKE2 and kind are known by shape alone.)</summary>
 public sealed class MirrorShapeTests
 {
-    private static readonly MirroredUpstream Quay = new("quay.io", new Uri("https://quay.io"), "quay", null);
-    private static readonly MirroredUpstream Hub = new("docker.io", new Uri("https://registry-1.docker.io"), "docker-hub", null);
-    private static readonly MirroredUpstream Harbor = new("harbor.corp.example:8443", new Uri("https://harbor.corp.example:8443"), "team-a/harbor", "team-a");
-    private static readonly MirroredUpstream Root = new("root.example", new Uri("https://root.example"), null, null);
+    private static readonly MirroredUpstream Quay = Of(new RuleNames("quay", "quay.io"));
+    private static readonly MirroredUpstream Hub = Of(new RuleNames("docker-hub", "docker.io"));
+    private static readonly MirroredUpstream Harbor = Of(new RuleNames("team-a/harbor", "harbor.corp.example:8443", "team-a"));
+    private static readonly MirroredUpstream Root = Of(new RuleNames(RuleNames.Root, "root.example"));
 
     private static readonly MirrorSettings Settings = new(new Uri("http://cache.corp.example:5000"), [Quay, Hub], FallBack: true, ByPrefix: false, Ca: null, SkipVerify: false);
 
@@ -64,7 +65,7 @@ public sealed class MirrorShapeTests
     [Fact]
     public void Two_rules_of_one_registry_share_a_file_and_leave_the_choice_to_the_namespace()
     {
-        var hosts = Hosts(Settings with { ByPrefix = true, Upstreams = [Quay, Quay with { Prefix = "quay-team", RepositoryPrefix = "team" }] });
+        var hosts = Hosts(Settings with { ByPrefix = true, Upstreams = [Quay, Of(new RuleNames("quay-team", "quay.io", "team"))] });
         Assert.Single(hosts);
         Assert.DoesNotContain("override_path", hosts[0].Content, StringComparison.Ordinal);
     }
@@ -206,4 +207,35 @@ public sealed class MirrorShapeTests
         Assert.StartsWith(MirrorSettings.Header, content, StringComparison.Ordinal);
         return content[MirrorSettings.Header.Length..];
     }
+
+    private static MirroredUpstream Of(RuleNames rule) => MirroredUpstream.Of(rule).First();
+
+    [Fact]
+    public void A_registry_that_a_rule_stands_for_is_mirrored_as_its_upstream_is()
+    {
+        var settings = Settings with { Upstreams = [.. MirroredUpstream.Of(new RuleNames("corp", "mirror.corp.example", "quay") { StandsFor = ["quay.io", "docker.io"] })], ByPrefix = true };
+
+        var hosts = ContainerdHosts.Write(settings).ToDictionary();
+        Assert.Equal(["docker.io/hosts.toml", "mirror.corp.example/hosts.toml", "quay.io/hosts.toml"], hosts.Keys.Order(StringComparer.Ordinal));
+        Assert.Contains("server = \"https://quay.io\"", hosts["quay.io/hosts.toml"], StringComparison.Ordinal);
+        Assert.Contains("/v2/corp\"]", hosts["quay.io/hosts.toml"], StringComparison.Ordinal);
+        Assert.Contains("server = \"https://registry-1.docker.io\"", hosts["docker.io/hosts.toml"], StringComparison.Ordinal);
+        Assert.DoesNotContain("/v2/corp\"]", hosts["mirror.corp.example/hosts.toml"], StringComparison.Ordinal);
+
+        var conf = RegistriesConf.Write(settings);
+        Assert.Contains("prefix = \"quay.io\"\n", conf, StringComparison.Ordinal);
+        Assert.Contains("prefix = \"mirror.corp.example/quay\"\n", conf, StringComparison.Ordinal);
+    }
+
+    /// <summary>A rewrite is for an endpoint that is there already, and k3s applies it to the cache's too.</summary>
+    [Theory]
+    [InlineData("mirrors: {quay.io: {endpoint: [https://h.example], rewrite: {'^(.*)$': 'proxy/$1'}}}", "quay.io")]
+    [InlineData("mirrors: {quay.io: {rewrite: [what]}}", "quay.io")]
+    [InlineData("mirrors: {quay.io: {rewrite: {}}}", null)]
+    [InlineData("mirrors: {quay.io: {rewrite: }}", null)]
+    [InlineData("mirrors: {other.example: {rewrite: {a: b}}}", null)]
+    [InlineData("mirrors: [quay.io]", null)]
+    [InlineData("{", null)]
+    [InlineData("", null)]
+    public void An_entry_with_a_rewrite_is_told(string before, string? expected) => Assert.Equal(expected, RegistriesYaml.FindRewritten(before, Settings with { Upstreams = [Quay] }));
 }

@@ -31,12 +31,12 @@ public sealed class RestoreCommandTests : IDisposable
         await RunAsync("", ["rewrite", "-i", path, "--record", Record, .. Options]);
         for (var round = 0; round < 2; round++)
         {
-            Assert.Equal(new VerbRun(0, "", ""), await RunAsync("", ["restore", "-i", "--record", Record]));
+            Assert.Equal(new VerbRun(0, "", ""), await RunAsync("", ["restore", "-i", "--record", Record, "--under", folder.Path]));
             Assert.Equal(Before, File.ReadAllText(path));
         }
 
-        Assert.Equal(new VerbRun(0, "", ""), await RunAsync("", ["restore", "--check", "--record", Record]));
-        Assert.Equal(new VerbRun(0, "", ""), await RunAsync("", ["restore", "--diff", "--record", Record]));
+        Assert.Equal(new VerbRun(0, "", ""), await RunAsync("", ["restore", "--check", "--record", Record, "--under", folder.Path]));
+        Assert.Equal(new VerbRun(0, "", ""), await RunAsync("", ["restore", "--diff", "--record", Record, "--under", folder.Path]));
         Assert.Equal(new VerbRun(0, Before, ""), await RunAsync("", ["restore", path, "--record", Record]));
     }
 
@@ -56,7 +56,7 @@ public sealed class RestoreCommandTests : IDisposable
         await RunAsync("", ["rewrite", "-i", path, "--record", Record, .. Options]);
         Assert.NotEqual(between, File.ReadAllText(path));
         File.WriteAllText(path, between);
-        Assert.Equal(new VerbRun(0, "", ""), await RunAsync("", ["restore", "-i", "--record", Record]));
+        Assert.Equal(new VerbRun(0, "", ""), await RunAsync("", ["restore", "-i", "--record", Record, "--under", folder.Path]));
         Assert.Equal(Before, File.ReadAllText(path));
     }
 
@@ -70,7 +70,7 @@ public sealed class RestoreCommandTests : IDisposable
             Assert.Single(RewriteRecord.Load(record).Files);
         }
 
-        await RunAsync("", ["restore", "-i", "--record", Record]);
+        await RunAsync("", ["restore", "-i", "--record", Record, "--under", folder.Path]);
         Assert.Equal(Before, File.ReadAllText(path));
     }
 
@@ -81,13 +81,13 @@ public sealed class RestoreCommandTests : IDisposable
         await RunAsync("", ["rewrite", "-i", path, other, "--record", Record, .. Options]);
         await RunAsync(Before, ["rewrite", "-", "--record", Record, .. Options]);
         File.Delete(other);
-        var run = await RunAsync("", ["restore", "-i", "--record", Record]);
+        var run = await RunAsync("", ["restore", "-i", "--record", Record, "--under", folder.Path]);
         Assert.Equal((0, ""), (run.ExitCode, run.Output));
         Assert.StartsWith($"{other}: is not there", run.Messages, StringComparison.Ordinal);
         Assert.Equal(Before, File.ReadAllText(path));
 
         File.Delete(path);
-        Assert.Equal(2, (await RunAsync("", ["restore", "-i", "--record", Record])).ExitCode);
+        Assert.Equal(2, (await RunAsync("", ["restore", "-i", "--record", Record, "--under", folder.Path])).ExitCode);
     }
 
     [Fact]
@@ -119,11 +119,19 @@ public sealed class RestoreCommandTests : IDisposable
         }
     }
 
-    [Fact]
-    public async Task A_record_without_a_path_is_none()
+    [Theory]
+    [InlineData("""[{"path":"","before":STATE,"after":STATE,"edits":[]}]""")]
+    [InlineData("""[null]""")]
+    [InlineData("""[{"path":"a.yaml","before":STATE,"after":STATE,"edits":[null]}]""")]
+    [InlineData("""[{"path":"a.yaml","before":STATE,"after":STATE,"edits":null}]""")]
+    [InlineData("""[{"path":"a.yaml","before":STATE,"after":STATE}]""")]
+    public async Task A_record_that_leaves_out_what_it_is_about_is_none(string files)
     {
-        var record = folder.Write("bad.json", """{"version":1,"registry":"c.example","files":[{"path":"","before":{"length":1,"sha256":"x"},"after":{"length":2,"sha256":"x"},"edits":[]}]}""");
-        Assert.Equal(2, (await RunAsync("", ["restore", "-i", folder.Write("a.yaml", Before), "--record", record])).ExitCode);
+        var state = """{"length":1,"sha256":"x"}""";
+        var record = folder.Write("bad.json", $$"""{"version":1,"registry":"c.example","files":{{files.Replace("STATE", state, StringComparison.Ordinal)}}}""");
+        var run = await RunAsync("", ["restore", "-i", folder.Write("a.yaml", Before), "--record", record]);
+        Assert.Equal((2, ""), (run.ExitCode, run.Output));
+        Assert.StartsWith("millpond: --record ", run.Messages, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -153,7 +161,7 @@ public sealed class RestoreCommandTests : IDisposable
         await using var messages = new StringWriter();
         var streams = new Streams { Input = () => new MemoryStream(Encoding.UTF8.GetBytes(input)), Output = () => new KeptStream(output), Messages = messages };
         var root = new RootCommand { RewriteCommand.Create(streams), RestoreCommand.Create(streams) };
-        var exit = await root.Parse(arguments).InvokeAsync();
+        var exit = await root.Parse([.. arguments, "-q"]).InvokeAsync();
         return new VerbRun(exit, Encoding.UTF8.GetString(output.ToArray()), messages.ToString());
     }
 }

@@ -36,6 +36,32 @@ public sealed class RewriteCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Many_files_are_told_in_their_order_and_changed_each_once()
+    {
+        const int Files = 300;
+        for (var i = 0; i < Files; i++)
+        {
+            // Every hundredth is long, and told while it is read.
+            var text = i % 100 == 50 ? "---\na: " + new string('n', 1_200_000) + "\n" : string.Concat(Enumerable.Repeat("---\na: [b]\n", i % 7 * 50));
+            Write($"{i:000}.yaml", $"{Before}{text}{(i % 10 == 3 ? "---\nimage: [quay.io/a/b:1\n" : "")}");
+        }
+
+        var told = (await RunAsync("", ["rewrite", folder, "--check", "--explain", .. Options])).Messages.Split('\n');
+        var files = told.Where(line => line.StartsWith(folder, StringComparison.Ordinal)).Select(line => line[(folder.Length + 1)..(folder.Length + 4)]).ToList();
+        Assert.Equal(files.Order(StringComparer.Ordinal), files);
+        Assert.Equal(Files, files.Distinct().Count());
+        Assert.Equal(30, told.Count(line => line.Contains(": left as it is, cannot be read", StringComparison.Ordinal)));
+
+        var record = Path.Join(Directory.CreateTempSubdirectory("millpond-record-").FullName, "r.json");
+        Assert.Equal(0, (await RunAsync("", ["rewrite", folder, "-i", "--record", record, "-q", .. Options])).Exit);
+        Assert.All(Directory.GetFiles(folder), file => Assert.StartsWith(After, File.ReadAllText(file), StringComparison.Ordinal));
+        Assert.Equal(Files, Directory.GetFiles(folder).Length);
+        Assert.Equal(0, (await RunAsync("", ["restore", "--under", folder, "--record", record, "-i", "-q", .. Options])).Exit);
+        Assert.All(Directory.GetFiles(folder), file => Assert.StartsWith(Before, File.ReadAllText(file), StringComparison.Ordinal));
+        Directory.Delete(Path.GetDirectoryName(record)!, recursive: true);
+    }
+
+    [Fact]
     public async Task In_place_changes_files_and_keeps_their_mode_and_links()
     {
         var path = Write("a.yaml", Before);
@@ -83,9 +109,9 @@ public sealed class RewriteCommandTests : IDisposable
         var record = Path.Join(folder, "record.json");
         Assert.Equal(0, (await RunAsync("", ["rewrite", "--in-place", "--record", record, first, second, .. Options])).Exit);
         Assert.NotEqual(before, (File.ReadAllText(first), File.ReadAllText(second)));
-        Assert.Equal(1, (await RunAsync("", ["restore", "--check", "--record", record])).Exit);
+        Assert.Equal(1, (await RunAsync("", ["restore", "--check", "--record", record, "--under", folder])).Exit);
         Assert.Equal(new Result(0, before.Item1, ""), await RunAsync("", ["restore", "--record", record, first]));
-        Assert.Equal(0, (await RunAsync("", ["restore", "--in-place", "--record", record])).Exit);
+        Assert.Equal(0, (await RunAsync("", ["restore", "--in-place", "--record", record, "--under", folder])).Exit);
         Assert.Equal(before, (File.ReadAllText(first), File.ReadAllText(second)));
     }
 
@@ -101,8 +127,8 @@ public sealed class RewriteCommandTests : IDisposable
         Assert.Equal(0, (await RunAsync("", [.. run, "all"])).Exit);
         Assert.DoesNotContain(" index.docker.io", File.ReadAllText(path), StringComparison.Ordinal);
         Assert.Equal(new Result(0, text, ""), await RunAsync("", ["restore", "--record", record, path]));
-        Assert.Equal(2, (await RunAsync("", ["restore", "--diff", "--record", record])).Output.Split("--- a/").Length - 1);
-        Assert.Equal(0, (await RunAsync("", ["restore", "--in-place", "--record", record])).Exit);
+        Assert.Equal(2, (await RunAsync("", ["restore", "--diff", "--record", record, "--under", folder])).Output.Split("--- a/").Length - 1);
+        Assert.Equal(0, (await RunAsync("", ["restore", "--in-place", "--record", record, "--under", folder])).Exit);
         Assert.Equal(text, File.ReadAllText(path));
     }
 
@@ -122,7 +148,7 @@ public sealed class RewriteCommandTests : IDisposable
         var record = Path.Join(folder, "record.json");
         Assert.Equal(0, (await RunAsync("", ["rewrite", "--in-place", path, "--record", record, .. Options])).Exit);
         File.AppendAllText(path, "  - image: cache.example.com/docker-hub/library/bash\n");
-        var result = await RunAsync("", ["restore", "--in-place", "--record", record]);
+        var result = await RunAsync("", ["restore", "--in-place", "--record", record, "--under", folder]);
         Assert.Contains("changed since it was rewritten", result.Messages, StringComparison.Ordinal);
         Assert.Equal(Before.Replace("nginx", "index.docker.io/library/nginx", StringComparison.Ordinal) + "  - image: bash\n", File.ReadAllText(path));
     }
@@ -239,14 +265,14 @@ public sealed class RewriteCommandTests : IDisposable
     [Fact]
     public async Task What_cannot_be_read_is_not_taken_for_what_is_as_it_should_be()
     {
-        var path = Write("a.yaml", "a: [\n---\n" + After);
+        var path = Write("a.yaml", "image: [\n---\n" + After);
         Assert.Equal(2, (await RunAsync("", ["rewrite", "--check", path, .. Options])).Exit);
         Assert.Equal(0, (await RunAsync("", ["rewrite", "-i", path, .. Options])).Exit);
         var coverage = await RunAsync("", ["coverage", path, "--format", "json", "--fail-uncovered", .. Options]);
         Assert.Equal(1, coverage.Exit);
         Assert.Contains($"\"what\": \"{path}:", coverage.Output, StringComparison.Ordinal);
 
-        File.WriteAllText(path, "a: [\n---\n" + Before);
+        File.WriteAllText(path, "image: [\n---\n" + Before);
         Assert.Equal(1, (await RunAsync("", ["rewrite", "--check", path, .. Options])).Exit);
         Assert.Equal(2, (await RunAsync("", ["restore", "--check", path, .. Options])).Exit);
     }
@@ -271,7 +297,7 @@ public sealed class RewriteCommandTests : IDisposable
         await using var messages = new StringWriter();
         var streams = new Streams { Input = () => new MemoryStream(Encoding.UTF8.GetBytes(input)), Output = () => new KeptStream(output), Messages = messages };
         var root = new RootCommand { RewriteCommand.Create(streams), RestoreCommand.Create(streams), CoverageCommand.Create(streams) };
-        var exit = await root.Parse(arguments).InvokeAsync();
+        var exit = await root.Parse(arguments[0] == "coverage" ? arguments : [.. arguments, "-q"]).InvokeAsync();
         return new Result(exit, Encoding.UTF8.GetString(output.ToArray()), messages.ToString());
     }
 

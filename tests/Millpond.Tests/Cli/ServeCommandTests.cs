@@ -39,6 +39,8 @@ public sealed class ServeCommandTests : IDisposable
         var (code, error) = await RunAsync("--listen", $"http://{taken.LocalEndpoint}");
         Assert.Equal(1, code);
         Assert.StartsWith("millpond cannot start: Cannot listen on ", error, StringComparison.Ordinal);
+        Assert.Single(error.Trim().Split('\n'));
+        Assert.False(Directory.Exists(folder.File("data")));
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Millpond.Cli;
+using Millpond.Cli.Logins;
 using Millpond.Tests.Fixtures;
 using Millpond.Tests.Rewriting;
 

@@ -91,7 +91,7 @@ public sealed class WarmCommandTests : IDisposable
         Assert.Equal(0, again.ExitCode);
         upstream.AssertNoRequests();
         Assert.Equal(
-            $"[1/1] warm {host.Address.Authority}/up/team/app:1: was cached\n1 of 1 images are warm (0 B pulled, 1 cached before), 0 failed, 0 passed over.\n",
+            $"[1/1] warm {reference}: was cached\n1 of 1 images are warm (0 B pulled, 1 cached before), 0 failed, 0 passed over.\n",
             again.Output);
     }
 
@@ -144,8 +144,8 @@ public sealed class WarmCommandTests : IDisposable
         var run = await WarmAsync(host, $"{authority}/team/gone:1\n{authority}/team/broken:1\n{authority}/team/good:1\nquay.io/a/b:1\n", ["--list", "-"]);
 
         Assert.Equal(1, run.ExitCode);
-        Assert.Matches(@"failed .*/up/team/gone:1: 404 MANIFEST_UNKNOWN: ", run.Output);
-        Assert.Matches($"failed .*/up/team/broken:1: {broken.Layer.Digest}: 404 BLOB_UNKNOWN: ", run.Output);
+        Assert.Matches(@"failed .*/team/gone:1: 404 MANIFEST_UNKNOWN: ", run.Output);
+        Assert.Matches($"failed .*/team/broken:1: {broken.Layer.Digest}: 404 BLOB_UNKNOWN: ", run.Output);
         Assert.Matches(@"quay\.io/a/b:1 .*no rule is for this registry", run.Output);
         Assert.Matches(@"1 of 3 images are warm \(\d.* pulled, 0 cached before\), 2 failed, 1 passed over\.\n\z", run.Output);
         upstream.GoDown();
@@ -163,6 +163,8 @@ public sealed class WarmCommandTests : IDisposable
         var run = await WarmAsync(host, $"{upstream.Address.Authority}/team/app:1", ["--list", "-"]);
         Assert.Equal(0, run.ExitCode);
         Assert.Equal(3, throttle.Taken);
+        Assert.Contains($"{upstream.Address.Authority}/team/app:1: waits ", run.Output, StringComparison.Ordinal);
+        Assert.Matches("for its upstream: 429 TOOMANYREQUESTS: .*at most 5m: --max-wait", run.Output);
         Assert.True(time.GetUtcNow() - begun >= TimeSpan.FromSeconds(21));
     }
 

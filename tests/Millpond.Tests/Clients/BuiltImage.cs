@@ -3,7 +3,7 @@ using Millpond.Tests.Fixtures;
 
 namespace Millpond.Tests.Clients;
 
-/// <summary>The image of deploy/Dockerfile, built once for a class of tests, and podman to run it, in a storage of their own.</summary>
+/// <summary>The image of deploy/Dockerfile.folder, built once for a class of tests, and podman to run it, in a storage of their own.</summary>
 public sealed class BuiltImage : IAsyncLifetime
 {
     public const string Name = "localhost/millpond";

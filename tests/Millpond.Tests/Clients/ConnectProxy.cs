@@ -5,7 +5,7 @@ using System.Text;
 
 namespace Millpond.Tests.Clients;
 
-/// <summary>A proxy that tunnels (CONNECT) and does nothing else. <see cref="HostBehind"/> is a name that only it can find.</summary>
+/// <summary>A proxy that tunnels (CONNECT) and does nothing else. <see cref="HostBehind"/>, and what it is told, are names that only it can find.</summary>
 internal sealed class ConnectProxy : IAsyncDisposable
 {
     public const string HostBehind = "registry.test";
@@ -15,9 +15,12 @@ internal sealed class ConnectProxy : IAsyncDisposable
     private readonly ConcurrentQueue<string> requests = [];
     private readonly ConcurrentBag<Task> tunnels = [];
     private readonly Task accepting;
+    private readonly IReadOnlyDictionary<string, Uri> routes;
 
-    public ConnectProxy()
+    /// <param name="routes">Where hosts are, by their names.</param>
+    public ConnectProxy(IReadOnlyDictionary<string, Uri>? routes = null)
     {
+        this.routes = routes ?? new Dictionary<string, Uri>();
         listener.Start();
         accepting = AcceptAsync();
     }
@@ -65,7 +68,9 @@ internal sealed class ConnectProxy : IAsyncDisposable
             }
 
             using var server = new TcpClient();
-            await server.ConnectAsync(host == HostBehind ? "127.0.0.1" : host, int.Parse(port, System.Globalization.CultureInfo.InvariantCulture), stopping.Token);
+            var isKnown = routes.TryGetValue(host, out var route);
+            await server.ConnectAsync(
+                isKnown || host == HostBehind ? "127.0.0.1" : host, isKnown ? route!.Port : int.Parse(port, System.Globalization.CultureInfo.InvariantCulture), stopping.Token);
             await near.WriteAsync("HTTP/1.1 200 Connection established\r\n\r\n"u8.ToArray(), stopping.Token);
             await using var far = server.GetStream();
             await Task.WhenAny(near.CopyToAsync(far, stopping.Token), far.CopyToAsync(near, stopping.Token));

@@ -9,13 +9,17 @@ namespace Millpond.Tests.Clients;
 public sealed class HelmChartTests : IDisposable
 {
     private const string Image = "image.repository=registry.corp.example/millpond";
+    private const string Access = "config.access.mode=anonymous";
+
+    /// <summary>What must be said at least.</summary>
+    private static readonly string[] Least = [Image, Access];
 
     private readonly ClientProgram helm = new("helm");
 
     public void Dispose() => helm.Dispose();
 
     [Fact]
-    public async Task It_has_no_faults() => (await helm.RunAsync("lint", Chart, "--strict", "--set", Image)).ShouldSucceed();
+    public async Task It_has_no_faults() => (await helm.RunAsync("lint", Chart, "--strict", "--set", Image, "--set", Access)).ShouldSucceed();
 
     [Fact]
     public async Task An_image_must_be_named_as_there_is_none_to_guess()
@@ -24,6 +28,15 @@ public sealed class HelmChartTests : IDisposable
 
         Assert.NotEqual(0, answer.ExitCode);
         Assert.Contains("image.repository: name where nodes get Millpond's own image from", answer.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Who_may_pull_must_be_said_as_it_is_not_for_a_chart_to_choose()
+    {
+        var answer = await helm.RunAsync("template", "millpond", Chart, "--set", Image);
+
+        Assert.NotEqual(0, answer.ExitCode);
+        Assert.Contains("config.access.mode: say who may pull", answer.Errors, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -52,6 +65,17 @@ public sealed class HelmChartTests : IDisposable
         Assert.Contains("MILLPOND__ADMISSION__EXCLUDENAMESPACES=kube-system,cache", Environment(Pod(objects, "StatefulSet")));
         Assert.Contains("MILLPOND__ADMISSION__OWNIMAGES=registry.corp.example/millpond", Environment(Pod(objects, "StatefulSet")));
         Assert.Equal("cache", (string?)Service(objects, "millpond-admission")["spec"]!["selector"]!["app.kubernetes.io/component"]);
+    }
+
+    [Fact]
+    public async Task A_certificate_of_API_servers_can_be_demanded()
+    {
+        var objects = await RenderAsync("admission.enabled=true", "admission.clientCa=PEM", "admission.tls.secretName=reviews");
+
+        var maps = objects.Where(one => (string?)one["kind"] == "ConfigMap").ToDictionary(one => (string)one["metadata"]!["name"]!, one => (string?)one["data"]!["client-ca.crt"]);
+        Assert.Equal((null, "PEM\n"), (maps["millpond"], maps["millpond-admission"]));
+        Assert.Contains("MILLPOND__ADMISSION__CLIENTCA=/etc/millpond/client-ca.crt", Environment(Pod(objects, "Deployment")));
+        Assert.Contains("MILLPOND__ADMISSION__CLIENTCA=/etc/millpond/client-ca.crt", Environment(Pod(await RenderAsync("admission.enabled=true", "admission.clientCa=PEM"), "StatefulSet")));
     }
 
     [Theory]
@@ -86,8 +110,66 @@ public sealed class HelmChartTests : IDisposable
         Assert.NotNull(pod["affinity"]!["podAntiAffinity"]);
         Assert.DoesNotContain(Environment(Pod(objects, "StatefulSet")), variable => variable.Contains("ADMISSION", StringComparison.Ordinal));
         Assert.Equal("admission", (string?)Service(objects, "millpond-admission")["spec"]!["selector"]!["app.kubernetes.io/component"]);
-        Assert.Equal("admission", (string?)One(objects, "PodDisruptionBudget")["spec"]!["selector"]!["matchLabels"]!["app.kubernetes.io/component"]);
+        Assert.Equal(
+            ["admission", "cache"], All(objects, "PodDisruptionBudget").Select(budget => (string?)budget["spec"]!["selector"]!["matchLabels"]!["app.kubernetes.io/component"]).Order());
         Assert.Equal("cache/x", (string?)One(objects, "MutatingWebhookConfiguration")["metadata"]!["annotations"]!["cert-manager.io/inject-ca-from"]);
+    }
+
+    [Fact]
+    public async Task Servers_that_only_review_are_given_nothing_that_opens_an_upstream()
+    {
+        const string Secret = "hub-secret";
+        var objects = await RenderAsync(
+            "admission.enabled=true", "admission.tls.secretName=x", "config.publicUrl=https://cache.corp.example",
+            "config.rules[0].prefix=docker-hub", $"config.rules[0].credential.file=/{Secret}/hub.json", "config.rules[0].allow={library/**}",
+            "config.rules[1].prefix=team", "config.rules[1].upstream=harbor.example", $"config.rules[1].headers.X-Key={Secret}", $"config.rules[1].tls.key=/{Secret}/key",
+            $"config.rules[1].proxy=http://{Secret}@proxy.example", $"config.defaults.headers.X-All={Secret}", "config.listeners[0].rule=team", "config.listeners[0].url=http://0.0.0.0:5001",
+            "extraEnv[0].name=HUB", $"extraEnv[0].value={Secret}", $"extraVolumes[0].name={Secret}", "extraVolumes[0].emptyDir.medium=Memory",
+            $"extraVolumeMounts[0].name={Secret}", $"extraVolumeMounts[0].mountPath=/{Secret}", "admission.extraEnv[0].name=MILLPOND__LOG__LEVEL", "admission.extraEnv[0].value=debug");
+        var pod = Pod(objects, "Deployment");
+        var map = Assert.Single(All(objects, "ConfigMap"), one => (string?)one["metadata"]!["name"] == "millpond-admission");
+
+        Assert.DoesNotContain(Secret, pod.ToJsonString(), StringComparison.Ordinal);
+        Assert.DoesNotContain(Secret, map.ToJsonString(), StringComparison.Ordinal);
+        Assert.Equal("millpond-admission", (string?)pod["volumes"]![1]!["configMap"]!["name"]);
+        Assert.Equal(["admission", "operations"], pod["containers"]![0]!["ports"]!.AsArray().Select(port => (string?)port!["name"]));
+        var result = Read((string)map["data"]!["millpond.yaml"]!, pod);
+        Assert.True(result.Configuration is { Listen.IsEmpty: true, Listeners.IsEmpty: true, Log.Level: Microsoft.Extensions.Logging.LogLevel.Debug }, result.Describe());
+        Assert.All(result.Configuration!.Rules, rule => Assert.False(rule.IsAuthenticated));
+
+        // They rewrite what the cache pulls, and leave alone what it does not.
+        Assert.Equal(["docker-hub", "team", "quay", "k8s"], result.Configuration.Rules.Select(rule => rule.Prefix));
+        Assert.Equal(["library/**"], result.Configuration.Rules[0].Allow);
+        Assert.Contains(Secret, Pod(objects, "StatefulSet").ToJsonString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Each_port_has_a_network_policy_of_its_own(bool isStandalone)
+    {
+        string[] own = isStandalone ? ["admission.tls.secretName=x"] : [];
+        var policies = All(
+            await RenderAsync(["networkPolicy.enabled=true", "admission.enabled=true", "networkPolicy.reviews.from[0].ipBlock.cidr=10.0.0.0/28", .. own]), "NetworkPolicy")
+            .ToDictionary(one => (string)one["metadata"]!["name"]!, one => one["spec"]!);
+
+        Assert.Equal(["millpond-operations", "millpond-pulls", "millpond-reviews"], policies.Keys.Order());
+        Assert.Equal(
+            [("millpond-operations", "operations"), ("millpond-pulls", "registry"), ("millpond-reviews", "admission")],
+            policies.Select(policy => (policy.Key, (string?)policy.Value["ingress"]![0]!["ports"]![0]!["port"])).Order());
+        Assert.Equal("""[{"ipBlock":{"cidr":"10.0.0.0/28"}}]""", policies["millpond-reviews"]["ingress"]![0]!["from"]!.ToJsonString());
+        Assert.Equal("""[{"podSelector":{}}]""", policies["millpond-operations"]["ingress"]![0]!["from"]!.ToJsonString());
+        Assert.Null(policies["millpond-pulls"]["ingress"]![0]!["from"]);
+        Assert.Equal(isStandalone, policies["millpond-reviews"]["egress"] is JsonArray { Count: 0 });
+        Assert.Equal(isStandalone ? "admission" : "cache", (string?)policies["millpond-reviews"]["podSelector"]!["matchLabels"]!["app.kubernetes.io/component"]);
+    }
+
+    [Fact]
+    public async Task A_slow_first_start_is_waited_for()
+    {
+        var probe = Pod(await RenderAsync("startupSeconds=601"), "StatefulSet")["containers"]![0]!["startupProbe"]!;
+
+        Assert.Equal((2L, 301L), ((long)probe["periodSeconds"]!, (long)probe["failureThreshold"]!));
     }
 
     [Fact]
@@ -110,14 +192,9 @@ public sealed class HelmChartTests : IDisposable
     public async Task A_configuration_for_reviews_alone_is_one_too()
     {
         var objects = await RenderAsync("admission.enabled=true", "admission.tls.secretName=x", "config.publicUrl=https://cache.corp.example");
-        using var file = new Configuration.ConfigurationFile((string)One(objects, "ConfigMap")["data"]!["millpond.yaml"]!);
-        var pem = file.Make("tls.pem");
-        foreach (var variable in Environment(Pod(objects, "Deployment")).Select(variable => variable.Split('=', 2)))
-        {
-            file.Environment[variable[0]] = variable[1].StartsWith("/etc/", StringComparison.Ordinal) ? pem : variable[1];
-        }
+        var map = Assert.Single(All(objects, "ConfigMap"), one => (string?)one["metadata"]!["name"] == "millpond-admission");
 
-        var result = file.Read();
+        var result = Read((string)map["data"]!["millpond.yaml"]!, Pod(objects, "Deployment"));
 
         Assert.True(result.Configuration is { Listen.IsEmpty: true, Admission: { IsOn: true, Tls: not null } }, result.Describe());
     }
@@ -129,11 +206,13 @@ public sealed class HelmChartTests : IDisposable
     [InlineData("service.type=NodePort", "service.nodePort=30500", "service.annotations.a=b", "persistence.storageClassName=fast", "persistence.size=1Ti")]
     [InlineData("nodeSelector.a=b", "tolerations[0].operator=Exists", "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].key=a", "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].operator=Exists")]
     [InlineData("extraEnv[0].name=A", "extraEnv[0].value=b", "extraVolumes[0].name=v", "extraVolumes[0].emptyDir.medium=Memory", "extraVolumeMounts[0].name=v", "extraVolumeMounts[0].mountPath=/v")]
+    [InlineData("networkPolicy.enabled=true", "networkPolicy.operations.from=null", "startupSeconds=30")]
+    [InlineData("networkPolicy.enabled=true", "admission.enabled=true", "admission.tls.secretName=x", "networkPolicy.pulls.from[0].namespaceSelector.matchLabels.a=b")]
     [InlineData("podDisruptionBudget.enabled=false", "admission.enabled=true", "admission.caBundle=QUJD", "admission.optIn=true")]
     [InlineData("admission.enabled=true", "admission.tls.secretName=x", "admission.caBundle=QUJD", "admission.replicas=3", "imagePullSecrets[0].name=pull", "extraEnv[0].name=A", "extraEnv[0].value=b", "tolerations[0].operator=Exists")]
     public async Task Whatever_is_set_it_renders_objects_of_the_Kubernetes_API(params string[] values)
     {
-        string[] sets = [.. values.Prepend(Image).SelectMany(value => (string[])["--set", value])];
+        string[] sets = [.. Least.Concat(values).SelectMany(value => (string[])["--set", value])];
         var rendered = (await helm.RunAsync(["template", "millpond", Chart, "--namespace", "cache", .. sets])).ShouldSucceed().Output;
         (await helm.RunAsync(["lint", Chart, "--strict", .. sets])).ShouldSucceed();
 
@@ -173,6 +252,21 @@ public sealed class HelmChartTests : IDisposable
         Assert.NotNull(pod["containers"]![0]!["livenessProbe"]);
     }
 
+    /// <summary>As the server of a pod reads its configuration.</summary>
+    private static Millpond.Server.Configuration.ConfigurationResult Read(string yaml, JsonNode pod)
+    {
+        using var file = new Configuration.ConfigurationFile(yaml);
+        var pem = file.Make("tls.pem");
+        foreach (var variable in Environment(pod).Select(variable => variable.Split('=', 2)))
+        {
+            file.Environment[variable[0]] = variable[1].StartsWith("/etc/", StringComparison.Ordinal) ? pem : variable[1];
+        }
+
+        return file.Read();
+    }
+
+    private static IEnumerable<JsonObject> All(JsonObject[] objects, string kind) => objects.Where(one => (string?)one["kind"] == kind);
+
     private static JsonObject One(JsonObject[] objects, string kind) => Assert.Single(objects, one => (string?)one["kind"] == kind);
 
     private static JsonObject Service(JsonObject[] objects, string name) => Assert.Single(objects, one => (string?)one["kind"] == "Service" && (string?)one["metadata"]!["name"] == name);
@@ -193,7 +287,7 @@ public sealed class HelmChartTests : IDisposable
 
     private async Task<JsonObject[]> RenderAsync(params string[] values)
     {
-        string[] sets = [.. values.Prepend(Image).SelectMany(value => (string[])["--set", value])];
+        string[] sets = [.. Least.Concat(values).SelectMany(value => (string[])["--set", value])];
         return YamlDocuments.Read((await helm.RunAsync(["template", "millpond", Chart, "--namespace", "cache", .. sets])).ShouldSucceed().Output);
     }
 }

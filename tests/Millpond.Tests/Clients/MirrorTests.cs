@@ -83,7 +83,7 @@ public sealed class MirrorTests : IAsyncDisposable
         using var docker = new ClientProgram("docker");
         await StartAsync();
         var daemon = folder.Write("daemon.json", TheirDaemon);
-        Mirror("docker", "--file", daemon, "--server", $"{millpond.Server.RuleAddresses[0]}");
+        Mirror("docker", "--file", daemon, "--endpoint", $"{millpond.Server.RuleAddresses[0]}");
         await using (var dockerd = await Dockerd.StartAsync(daemon))
         {
             (await docker.RunAsync("-H", dockerd.Address, "pull", $"{image}")).ShouldSucceed();
@@ -112,7 +112,7 @@ public sealed class MirrorTests : IAsyncDisposable
         folder.Dispose();
     }
 
-    private string[] ServerOptions => ["--server", millpond.Address.GetLeftPart(UriPartial.Authority), "--upstream", $"up={upstream.Address.GetLeftPart(UriPartial.Authority)}"];
+    private string[] ServerOptions => ["--endpoint", millpond.Address.GetLeftPart(UriPartial.Authority), "--upstream", $"up={upstream.Address.GetLeftPart(UriPartial.Authority)}"];
 
     private static void Mirror(params string[] arguments)
     {

@@ -1,5 +1,7 @@
+using System.Reflection;
 using System.Text.RegularExpressions;
 using Millpond.Server.Configuration;
+using Millpond.Tests.Architecture;
 
 namespace Millpond.Tests.Configuration;
 
@@ -32,6 +34,17 @@ public sealed partial class ConfigurationDocumentTests
         {
             Assert.Contains($"`{word}`", ConfigurationDocument.Text, StringComparison.Ordinal);
         }
+    }
+
+    /// <summary>A key that nothing reads compiles, is documented, and does nothing.</summary>
+    [Fact]
+    public void Every_key_is_read_where_the_configuration_is_put_together()
+    {
+        var assemblies = string.Concat(SourceTree.Read("src").Where(file => file.Path.EndsWith("Assembly.cs", StringComparison.Ordinal)).Select(file => file.Text));
+        var keys = typeof(ConfigurationKeys).GetFields(BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.Public)
+            .Where(field => field.FieldType.IsAssignableTo(typeof(ConfigurationKey))).Select(field => field.Name).ToArray();
+        Assert.True(keys.Length >= ConfigurationKeys.All.Length);
+        Assert.All(keys, key => Assert.Matches($@"\bGet\((ConfigurationKeys\.)?{key}\b", assemblies));
     }
 
     /// <summary>A table after its mark: heading and rule stay, the rows are made.</summary>

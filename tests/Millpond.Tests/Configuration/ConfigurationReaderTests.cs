@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Millpond.Images;
 using Millpond.Server.Configuration;
 
 namespace Millpond.Tests.Configuration;
@@ -154,6 +155,22 @@ public sealed class ConfigurationReaderTests
         Assert.Equal(("quay.io", new Uri("http://127.0.0.1:5001"), Tier.Default), (rule.UpstreamName, rule.Upstream, rule.Tier));
     }
 
+    /// <summary>The prefix is the other cache's: quay.io's own names do not have it.</summary>
+    [Fact]
+    public void A_preset_behind_another_cache_stands_for_its_registry()
+    {
+        var rule = ConfigurationFile.Right("rules: [{prefix: quay, upstream: mirror.corp.example, upstreamRepositoryPrefix: quay}]").Rules.Single(rule => rule.Prefix == "quay");
+        Assert.Equal(("mirror.corp.example", "quay", "quay.io"), (rule.UpstreamName, rule.UpstreamRepositoryPrefix, Assert.Single(rule.StandsFor)));
+    }
+
+    [Fact]
+    public void What_a_rule_stands_for_is_no_dormant_preset_any_more()
+    {
+        var read = ConfigurationFile.Right("rules: [{prefix: corp, upstream: mirror.corp.example, standsFor: [index.docker.io, Registry.Example:5000]}]");
+        Assert.Equal(["docker.io", "registry.example:5000"], read.Rules.Single(rule => rule.Prefix == "corp").StandsFor);
+        Assert.Equal(["ghcr", "gitlab"], read.DormantPresets.Select(preset => preset.Prefix));
+    }
+
     [Fact]
     public void No_presets_means_no_answers_about_them_either()
     {
@@ -167,14 +184,14 @@ public sealed class ConfigurationReaderTests
     {
         var read = ConfigurationFile.Right(
             """
-            defaults: {timeouts: {connect: 1s, idle: 7s}, headers: {X-A: "1"}, privateRedirects: true}
-            rules: [{prefix: quay, timeouts: {connect: 2s}, headers: {X-B: "2"}, privateRedirects: false}]
+            defaults: {timeouts: {connect: 1s, idle: 7s}, headers: {Via: "1"}, privateRedirects: true}
+            rules: [{prefix: quay, timeouts: {connect: 2s}, headers: {X-Request-Id: "2"}, privateRedirects: false}]
             """);
 
         Assert.Equal(new UpstreamTimeouts() with { Connect = TimeSpan.FromSeconds(2), Idle = TimeSpan.FromSeconds(7) }, read.Rules[0].Timeouts);
-        Assert.Equal([KeyValuePair.Create("X-B", "2")], read.Rules[0].Headers);
+        Assert.Equal([KeyValuePair.Create("X-Request-Id", "2")], read.Rules[0].Headers);
         Assert.False(read.Rules[0].PrivateRedirects);
-        Assert.Equal([KeyValuePair.Create("X-A", "1")], read.Rules[1].Headers);
+        Assert.Equal([KeyValuePair.Create("Via", "1")], read.Rules[1].Headers);
         Assert.True(read.Rules[1].PrivateRedirects);
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Millpond.Images;
 using Millpond.Server.Configuration;
 
 namespace Millpond.Tests.Configuration;
@@ -38,7 +39,9 @@ public sealed class EnvironmentAndFlagTests
             ["list of URLs"] = "https://127.0.0.2:2",
             ["path"] = path,
             ["list of networks"] = "10.0.0.0/8",
-            ["`anonymous`"] = "anonymous",
+            ["`anonymous` or `token`"] = "anonymous",
+            ["account"] = "111111111111",
+            ["region"] = "eu-west-1",
             ["list of presets"] = "k8s",
             ["size or percentage"] = "3%",
             ["duration"] = "7s",
@@ -50,6 +53,7 @@ public sealed class EnvironmentAndFlagTests
             ["`true` or `false`"] = "true",
             ["`json` or `text`"] = "text",
             ["`keep` or `follow`"] = "follow",
+            ["`layers` or `always` or `never`"] = "always",
             ["prefix"] = "my-reg",
             ["host or URL"] = "reg.example",
             ["repository path"] = "team",
@@ -66,7 +70,7 @@ public sealed class EnvironmentAndFlagTests
             ["mapping of headers"] = "X-A=1,X-B=2",
             ["`trace` or `debug` or `info` or `warning` or `error`"] = "error",
         };
-        foreach (var key in ConfigurationKeys.All.Where(k => k.Scope != KeyScope.Listener && k.Path is not ("anonymous" or "credential.usernameEnv" or "credential.tokenEnv" or "admission.selfSigned")))
+        foreach (var key in ConfigurationKeys.All.Where(k => k.Scope != KeyScope.Listener && k.Path is not ("anonymous" or "credential.usernameEnv" or "credential.tokenEnv" or "credential.secretArn" or "credential.awsSecretArn" or "admission.selfSigned" or "tls.insecure" or "secrets.keyEnv")))
         {
             var section = key.Scope == KeyScope.TopLevel ? "" : "RULES__MY_REG__";
             file.Environment[$"MILLPOND__{section}{key.Path.Replace(".", "__", StringComparison.Ordinal).ToUpperInvariant()}"] = values[key.TypeName];
@@ -141,6 +145,52 @@ public sealed class EnvironmentAndFlagTests
         Assert.Empty(read.Rules);
     }
 
+    /// <summary>As in a chart whose value was left empty: neither a rule comes of it, nor is a part of one replaced.</summary>
+    [Theory]
+    [InlineData("MILLPOND__RULES__GHCR__CREDENTIAL__FILE")]
+    [InlineData("MILLPOND__RULES__DOCKER_HUB__UPSTREAM")]
+    [InlineData("MILLPOND__RULES__GITLAB__REVALIDATEAFTER")]
+    [InlineData("MILLPOND__RULES__OTHER__PREFIX")]
+    [InlineData("MILLPOND__RULES__QUAY__HEADERS")]
+    [InlineData("MILLPOND__RULES__QUAY__UPSTREAM")]
+    [InlineData("MILLPOND__RULES__QUAY__CREDENTIAL__FILE")]
+    [InlineData("MILLPOND__RULES__QUAY__TLS__INSECURE")]
+    [InlineData("MILLPOND__DEFAULTS__HEADERS")]
+    [InlineData("MILLPOND__DEFAULTS__PROXY")]
+    [InlineData("MILLPOND__STORAGE__LIMIT")]
+    [InlineData("MILLPOND__LOG__FORMAT")]
+    [InlineData("MILLPOND__NO__SUCH__KEY")]
+    public void An_empty_variable_is_as_not_written(string name)
+    {
+        const string Yaml = """
+            storage: {limit: 70%}
+            log: {format: text}
+            defaults: {headers: {Via: a}, proxy: none}
+            rules: [{prefix: quay, upstream: q.example, allow: ['**'], headers: {X-Key: k}, credential: {usernameEnv: U, tokenEnv: U}, tls: {insecure: true}}]
+            """;
+        using var file = new ConfigurationFile(Yaml);
+        file.Environment["U"] = "u";
+        var without = file.Read().Configuration!;
+        foreach (var value in new[] { "", "  " })
+        {
+            file.Environment[name] = value;
+            var result = file.Read();
+            Assert.True(result.Configuration is not null, result.Describe());
+            Assert.Equal(Describe(without), Describe(result.Configuration));
+        }
+    }
+
+    [Theory]
+    [InlineData("MILLPOND__RULES__QUAY__HOSTS")]
+    [InlineData("MILLPOND__RULES__QUAY__DENY")]
+    public void Of_a_list_an_empty_variable_is_the_empty_list(string name)
+    {
+        var rule = ConfigurationFile.Right("rules: [{prefix: quay, hosts: [a.example], deny: ['x/**']}]", (name, "")).Rules[0];
+        Assert.Equal(1, rule.Hosts.Length + rule.Deny.Length);
+    }
+
+    private static string Describe(ServerConfiguration configuration) => System.Text.Json.JsonSerializer.Serialize(configuration with { TrustedProxies = [] });
+
     [Fact]
     public void Variables_of_others_are_left_alone() =>
         ConfigurationFile.Right("", ("MILLPOND_SERVICE_HOST", "10.0.0.1"), ("MILLPOND_PORT", "tcp://10.0.0.1:80"), ("MILLPONDS__X", "y"), ("PATH", "/bin"));
@@ -156,7 +206,7 @@ public sealed class EnvironmentAndFlagTests
     [InlineData("MILLPOND__STORAGE__LIMIT", "lots", "'lots' is neither", "80%")]
     [InlineData("MILLPOND__LISTEN", "http://0.0.0.0:80", "nothing says who may pull", "MILLPOND__ACCESS__MODE")]
     [InlineData("MILLPOND__LISTENERS", "http://127.0.0.1:5001", "no listener of a rule", "PREFIX=URL")]
-    [InlineData("MILLPOND__RULES__QUAY__HEADERS", "X-A", "the value of the header X-A", "one line")]
+    [InlineData("MILLPOND__RULES__QUAY__HEADERS", "X-A", "a header has no value", "one line")]
     [InlineData("MILLPOND__RULES__GITLAB__REVALIDATEAFTER", "1h", "wants a GitLab user", "anonymous: true")]
     [InlineData("MILLPOND__RULES__GCR__REVALIDATEAFTER", "1h", "needs an upstream", "gcr.io")]
     [InlineData("MILLPOND__RULES___A__UPSTREAM", "gcr.io", "'_A' is no rule's prefix", "DOCKER_HUB")]

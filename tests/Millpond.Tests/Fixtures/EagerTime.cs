@@ -10,6 +10,10 @@ public sealed class EagerTime : FakeTimeProvider
 {
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(10);
 
+    private readonly Lock gate = new();
+    private readonly List<TimeSpan> longTimers = [];
+    private TaskCompletionSource more = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     public EagerTime()
         : base(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero))
     {
@@ -25,6 +29,40 @@ public sealed class EagerTime : FakeTimeProvider
             ThreadPool.UnsafeQueueUserWorkItem(_ => Advance(dueTime), null);
         }
 
+        if (dueTime > Longest)
+        {
+            lock (gate)
+            {
+                longTimers.Add(dueTime);
+                more.SetResult();
+                more = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            }
+        }
+
         return timer;
+    }
+
+    /// <summary>
+    /// Ends when somebody has begun to wait for a time between these. To be awaited before the clock is moved for them: a log line that
+    /// comes before they wait is no sign that they do, and who begins to wait after the clock was moved waits for ever.
+    /// </summary>
+    public async Task WhenAwaitedAsync(TimeSpan atLeast, TimeSpan atMost)
+    {
+        using var patience = new CancellationTokenSource(Patience.Limit);
+        while (true)
+        {
+            Task next;
+            lock (gate)
+            {
+                if (longTimers.Exists(due => due >= atLeast && due <= atMost))
+                {
+                    return;
+                }
+
+                next = more.Task;
+            }
+
+            await next.WaitAsync(patience.Token);
+        }
     }
 }

@@ -96,6 +96,9 @@ public sealed class FakeUpstream : IAsyncDisposable
 
     public void AddBlob(string repository, TestBlob blob) => contents.AddBlob(repository, blob);
 
+    /// <summary>Answers every question for the digest with other bytes.</summary>
+    public void AddLie(string repository, Digest digest, TestBlob instead) => contents.AddLie(repository, digest, instead);
+
     public void AddManifest(string repository, TestManifest manifest, params string[] tags)
     {
         contents.AddManifest(repository, manifest, keepFallbackTag: !options.ReferrersApi);
@@ -229,7 +232,7 @@ public sealed class FakeUpstream : IAsyncDisposable
         listener.Use(next => connection => FollowAsync(next, connection));
         if (options.Tls is { } authority)
         {
-            listener.UseHttps(authority.Issue(), https =>
+            listener.UseHttps(authority.Issue([.. options.Names]), https =>
             {
                 https.ClientCertificateMode = options.ClientCertificate ? ClientCertificateMode.RequireCertificate : ClientCertificateMode.NoCertificate;
                 https.ClientCertificateValidation = (certificate, _, _) => certificate.Issuer == "CN=A test's authority";

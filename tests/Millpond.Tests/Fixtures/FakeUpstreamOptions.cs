@@ -56,6 +56,9 @@ public sealed record FakeUpstreamOptions
     /// <summary>The authority that signs this upstream's certificate; null for plain http.</summary>
     public TestCertificates? Tls { get; init; }
 
+    /// <summary>Names in its certificate beside those of this machine.</summary>
+    public IReadOnlyList<string> Names { get; init; } = [];
+
     /// <summary>Whether a client certificate of <see cref="Tls"/> is demanded.</summary>
     public bool ClientCertificate { get; init; }
 

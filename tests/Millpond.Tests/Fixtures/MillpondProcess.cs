@@ -87,6 +87,11 @@ public sealed partial class MillpondProcess : IAsyncDisposable
             millpond.Address = await millpond.listening.Task;
             return millpond;
         }
+        catch (TimeoutException)
+        {
+            await millpond.DisposeAsync();
+            throw new InvalidOperationException($"millpond did not listen within {Patience.Limit}:\n{millpond.Output}");
+        }
         catch
         {
             await millpond.DisposeAsync();

@@ -30,6 +30,12 @@ public sealed class TestBlob
 
     public static TestBlob Of(byte[] content) => new(content, content.Length, isGenerated: false, _ => Digest.Sha256(content));
 
+    /// <param name="content">All of it.</param>
+    /// <param name="algorithm"><c>sha256</c> or <c>sha512</c>.</param>
+    public static TestBlob Of(byte[] content, string algorithm) => new(content, content.Length, isGenerated: false, _ => algorithm == "sha512"
+        ? Digest.FromHash(algorithm, SHA512.HashData(content))
+        : Digest.Sha256(content));
+
     public static TestBlob Of(string text) => Of(Encoding.UTF8.GetBytes(text));
 
     /// <summary>The same bytes for the same seed and length: a seeded tile of 64 KiB again and again, each stamped with its number.</summary>

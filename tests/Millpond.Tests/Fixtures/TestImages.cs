@@ -100,7 +100,16 @@ public static class TestImages
         foreach (var referrer in referrers)
         {
             var descriptor = referrer.Descriptor();
-            descriptor["artifactType"] = referrer.ArtifactType;
+            if (referrer.ArtifactType is { } artifactType)
+            {
+                descriptor["artifactType"] = artifactType;
+            }
+
+            if (referrer.Annotations is { } annotations)
+            {
+                descriptor["annotations"] = annotations.DeepClone();
+            }
+
             listed.Add((JsonNode)descriptor);
         }
 

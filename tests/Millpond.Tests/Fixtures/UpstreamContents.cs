@@ -11,6 +11,9 @@ internal sealed class UpstreamContents
 
     public void AddBlob(string repository, TestBlob blob) => Get(repository).Blobs[blob.Digest.ToString()] = blob;
 
+    /// <summary>Other bytes under the digest.</summary>
+    public void AddLie(string repository, Digest digest, TestBlob instead) => Get(repository).Blobs[digest.ToString()] = instead;
+
     public void AddManifest(string repository, TestManifest manifest, bool keepFallbackTag)
     {
         var target = Get(repository);
@@ -80,11 +83,14 @@ internal sealed class UpstreamContents
 /// <summary>A manifest's exact bytes.</summary>
 public sealed record TestManifest(string MediaType, byte[] Content)
 {
-    public Digest Digest { get; } = Digest.Sha256(Content);
+    public Digest Digest { get; init; } = Digest.Sha256(Content);
 
     public Digest? Subject { get; } = (string?)Parse(Content)?["subject"]?["digest"] is { } text ? Digest.Parse(text) : null;
 
     public string? ArtifactType => (string?)Parse(Content)?["artifactType"] ?? (string?)Parse(Content)?["config"]?["mediaType"];
+
+    /// <summary>What the referrers API lists of it.</summary>
+    public JsonNode? Annotations => Parse(Content)?["annotations"];
 
     public static TestManifest Of(string mediaType, JsonObject content) =>
         new(mediaType, System.Text.Encoding.UTF8.GetBytes(content.ToJsonString()));

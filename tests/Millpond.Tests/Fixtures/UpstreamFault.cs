@@ -43,6 +43,27 @@ public enum UpstreamFault
     ThrottledWithoutRetryAfter,
     ServerError,
 
+    /// <summary>500 with the registry's words in Latin-1, which is no UTF-8.</summary>
+    LatinError,
+
+    /// <summary>500 with half of a surrogate pair in the registry's words, and in a member's name.</summary>
+    SurrogateError,
+
+    /// <summary>500 with a page for people.</summary>
+    HtmlError,
+
+    /// <summary>500 with nothing in it.</summary>
+    EmptyError,
+
+    /// <summary>500 with 1 MB of words.</summary>
+    LargeError,
+
+    /// <summary>404 with a page for people and no registry's header, on every path: an ingress with nothing behind it.</summary>
+    IngressPage,
+
+    /// <summary>200 with an error document.</summary>
+    ErrorAsManifest,
+
     /// <summary>The body parks half way until it is released.</summary>
     Stall,
 
@@ -100,7 +121,8 @@ internal static class FaultStages
         UpstreamFault.UnauthorizedOnResume or UpstreamFault.TokenExpires => FaultStage.Authorisation,
         UpstreamFault.ExpiredRedirect => FaultStage.Redirect,
         UpstreamFault.ThrottledWithRetryAfter or UpstreamFault.ThrottledWithoutRetryAfter or UpstreamFault.ServerError
-            or UpstreamFault.BlackHole => FaultStage.Request,
+            or UpstreamFault.LatinError or UpstreamFault.SurrogateError or UpstreamFault.HtmlError or UpstreamFault.EmptyError or UpstreamFault.LargeError
+            or UpstreamFault.IngressPage or UpstreamFault.ErrorAsManifest or UpstreamFault.BlackHole => FaultStage.Request,
         UpstreamFault.LyingDigestHeader or UpstreamFault.ManifestTooLarge or UpstreamFault.TagMovesAfterHead
             or UpstreamFault.MissingChild => FaultStage.Manifest,
         UpstreamFault.ConnectionRefused or UpstreamFault.UnknownHost or UpstreamFault.UntrustedCertificate => FaultStage.Address,

@@ -62,6 +62,10 @@ internal sealed class UpstreamRegistry(
                 await fault.HoldAsync(context.RequestAborted);
                 context.Abort();
                 return true;
+            case UpstreamFault.LatinError or UpstreamFault.SurrogateError or UpstreamFault.HtmlError or UpstreamFault.EmptyError or UpstreamFault.LargeError
+                or UpstreamFault.IngressPage or UpstreamFault.ErrorAsManifest:
+                await UpstreamAnswers.StrangeAsync(context, fault.Fault);
+                return true;
             case UpstreamFault.ServerError:
                 await UpstreamAnswers.ErrorAsync(context, 503, "UNAVAILABLE", "the upstream has a bad day");
                 return true;

@@ -6,15 +6,15 @@ namespace Millpond.Tests.Images;
 
 public sealed class NameMapTests
 {
-    private static readonly NameMapping Quay = new("quay", "quay.io", null);
-    private static readonly NameMapping Kubernetes = new("k8s", "registry.k8s.io", null);
-    private static readonly NameMapping Hub = new("docker-hub", "docker.io", null);
-    private static readonly NameMapping Harbor = new("team-a/harbor", "harbor.corp.example:8443", "team-a");
-    private static readonly NameMapping HarborAll = new("harbor", "harbor.corp.example:8443", null);
-    private static readonly NameMapping Nested = new("quay/inner", "inner.example", null);
-    private static readonly NameMapping Root = new(NameMapping.Root, "root.example", null);
+    private static readonly RuleNames Quay = new("quay", "quay.io");
+    private static readonly RuleNames Kubernetes = new("k8s", "registry.k8s.io", null);
+    private static readonly RuleNames Hub = new("docker-hub", "docker.io", null);
+    private static readonly RuleNames Harbor = new("team-a/harbor", "harbor.corp.example:8443", "team-a");
+    private static readonly RuleNames HarborAll = new("harbor", "harbor.corp.example:8443", null);
+    private static readonly RuleNames Nested = new("quay/inner", "inner.example", null);
+    private static readonly RuleNames Root = new(RuleNames.Root, "root.example", null);
 
-    private static readonly NameMapping[] Mappings = [Quay, Kubernetes, Hub, Harbor, HarborAll, Nested];
+    private static readonly RuleNames[] Mappings = [Quay, Kubernetes, Hub, Harbor, HarborAll, Nested];
 
     private readonly NameMap map = new(Mappings);
     private readonly NameMap withRoot = new([.. Mappings, Root]);
@@ -32,7 +32,7 @@ public sealed class NameMapTests
     public void The_longest_prefix_gives_the_upstream_name(string local, string prefix, string upstream)
     {
         Assert.True(map.TryToUpstream(RepositoryName.Parse(local), out var match));
-        Assert.Equal(prefix, match.Mapping.Prefix);
+        Assert.Equal(prefix, match.Rule.Prefix);
         Assert.Equal(upstream, match.Upstream.ToString());
     }
 
@@ -87,7 +87,7 @@ public sealed class NameMapTests
     [Fact]
     public void Under_ROOT_a_name_that_belongs_to_another_rule_does_not_exist()
     {
-        var root = new NameMap([Quay, new(NameMapping.Root, "docker.io", null)]);
+        var root = new NameMap([Quay, new(RuleNames.Root, "docker.io", null)]);
         Assert.False(root.TryFromMirror("docker.io", RepositoryName.Parse("quay/x"), out _));
         Assert.True(root.TryFromMirror("docker.io", RepositoryName.Parse("nginx"), out var match));
         Assert.Equal(("library/nginx", "library/nginx"), (match.Local.ToString(), match.Upstream.ToString()));
@@ -102,7 +102,7 @@ public sealed class NameMapTests
     }
 
     [Fact]
-    public void Two_mappings_of_one_prefix_are_refused() => Assert.Throws<ArgumentException>(() => new NameMap([Quay, Quay with { Upstream = "x.example" }]));
+    public void Two_mappings_of_one_prefix_are_refused() => Assert.Throws<ArgumentException>(() => new NameMap([Quay, Quay with { UpstreamName = "x.example" }]));
 
     [Fact]
     public void The_way_upstream_and_back_ends_where_it_began() =>
@@ -114,16 +114,16 @@ public sealed class NameMapTests
             }
 
             return withRoot.TryToUpstream(match.Local, out var again) && again == match
-                && withRoot.TryToLocal(match.Mapping.Upstream, match.Upstream, out var back)
+                && withRoot.TryToLocal(match.Rule.UpstreamName, match.Upstream, out var back)
                 && back.Upstream == match.Upstream
-                && (back == match || back.Mapping.UpstreamRepositoryPrefix is not null);
+                && (back == match || back.Rule.UpstreamRepositoryPrefix is not null);
         }).QuickCheckThrowOnFailure();
 
     [Fact]
     public void The_way_here_and_back_ends_where_it_began() =>
         Prop.ForAll(ReferenceGenerators.Path.Arb(), Gen.Elements(Mappings).Arb(), (path, mapping) =>
             !RepositoryName.TryParse(path, out var upstream)
-            || !map.TryToLocal(mapping.Upstream, upstream, out var match)
+            || !map.TryToLocal(mapping.UpstreamName, upstream, out var match)
             || (map.TryToUpstream(match.Local, out var back) && back == match)).QuickCheckThrowOnFailure();
 
     [Fact]
@@ -131,16 +131,16 @@ public sealed class NameMapTests
         Prop.ForAll(ReferenceGenerators.Path.Arb(), path =>
             !RepositoryName.TryParse(path, out var local)
             || !map.TryToUpstream(local, out var match)
-            || path.StartsWith(match.Mapping.Prefix + "/", StringComparison.Ordinal)).QuickCheckThrowOnFailure();
+            || path.StartsWith(match.Rule.Prefix + "/", StringComparison.Ordinal)).QuickCheckThrowOnFailure();
 
     [Fact]
     public void Both_forms_of_a_mirror_request_reach_one_repository() =>
         Prop.ForAll(ReferenceGenerators.Path.Arb(), Gen.Elements(Quay, Kubernetes, Hub).Arb(), (path, mapping) =>
             !RepositoryName.TryParse(path, out var upstream)
             || path.StartsWith(mapping.Prefix + "/", StringComparison.Ordinal)
-            || !map.TryFromMirror(mapping.Upstream, upstream, out var bare)
+            || !map.TryFromMirror(mapping.UpstreamName, upstream, out var bare)
             || !RepositoryName.TryParse(mapping.Prefix + "/" + path, out var prefixed)
-            || (map.TryFromMirror(mapping.Upstream, prefixed, out var whole) && whole == bare)).QuickCheckThrowOnFailure();
+            || (map.TryFromMirror(mapping.UpstreamName, prefixed, out var whole) && whole == bare)).QuickCheckThrowOnFailure();
 
     private static bool UpstreamNameIsTooLong(RepositoryName local) => local.ToString().Length > RepositoryName.MaxLength - 10;
 
@@ -148,5 +148,5 @@ public sealed class NameMapTests
 
     private NameMatch Mirror(string ns, string path) => map.TryFromMirror(ns, RepositoryName.Parse(path), out var match) ? match : default;
 
-    private NameMatch Under(NameMapping mapping, string path) => map.TryUnder(mapping, RepositoryName.Parse(path), out var match) ? match : default;
+    private NameMatch Under(RuleNames mapping, string path) => map.TryUnder(mapping, RepositoryName.Parse(path), out var match) ? match : default;
 }

@@ -10,19 +10,19 @@ public sealed class RewriteRulesTests
 
     internal static readonly RewriteMapping[] Presets =
     [
-        new(new("quay", "quay.io", null), "default"),
-        new(new("k8s", "registry.k8s.io", null), "default"),
-        new(new("docker-hub", "docker.io", null), "opt-in"),
-        new(new("ghcr", "ghcr.io", null), "opt-in"),
-        new(new("gitlab", "registry.gitlab.com", null), "opt-in"),
+        new(new("quay", "quay.io") { Tier = Tier.Default }),
+        new(new("k8s", "registry.k8s.io") { Tier = Tier.Default }),
+        new(new("docker-hub", "docker.io") { Tier = Tier.OptIn }),
+        new(new("ghcr", "ghcr.io") { Tier = Tier.OptIn }),
+        new(new("gitlab", "registry.gitlab.com") { Tier = Tier.OptIn }),
     ];
 
     private static readonly RewriteMapping[] Mappings =
     [
         .. Presets,
-        new(new("harbor", "harbor.corp.example:8443", "team-a"), "rule"),
-        new(new("quay/inner", "inner.example", null), "rule"),
-        new(new("off", "off.example", null), "rule", Enabled: false),
+        new(new("harbor", "harbor.corp.example:8443", "team-a")),
+        new(new("quay/inner", "inner.example")),
+        new(new("off", "off.example"), Enabled: false),
     ];
 
     private readonly RewriteRules rules = new(RegistryAddress.Parse("cache.example.com"), Mappings);
@@ -233,7 +233,7 @@ public sealed class RewriteRulesTests
     {
         var rules = new RewriteRules(RegistryAddress.Parse("cache.example.com"),
         [
-            new(new("harbor", "h.example", "team"), "by rule") { Filter = new RepositoryFilter(["*"], ["secret-*"]) },
+            new(new("harbor", "h.example", "team") { Allow = ["*"], Deny = ["secret-*"] }),
         ]);
         Assert.Equal(passes ? RewriteReason.Rewritten : RewriteReason.NotAllowed, rules.Rewrite(reference).Reason);
     }

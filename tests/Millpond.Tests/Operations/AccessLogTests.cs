@@ -33,6 +33,14 @@ public sealed class AccessLogTests
     }
 
     [Fact]
+    public async Task What_is_longer_than_any_images_path_is_cut()
+    {
+        var huge = new string('n', 60_000);
+        var line = JsonNode.Parse(Assert.Single(await WriteAsync(LogFormat.Json, Entry with { Path = "/v2/" + huge, Agent = huge, Method = huge })))!;
+        Assert.Equal(["/v2/" + huge[..796] + "…", huge[..200] + "…", huge[..200] + "…"], new[] { "path", "agent", "method" }.Select(key => (string?)line[key]));
+    }
+
+    [Fact]
     public async Task All_lines_come_in_their_order()
     {
         var entries = Enumerable.Range(0, 500).Select(number => Entry with { Bytes = number }).ToArray();

@@ -27,6 +27,9 @@ public sealed partial class MetricsTests
             metrics.PassedThrough("u");
             metrics.Evicted(1);
             metrics.Review("rewritten");
+            metrics.ConnectionRefused();
+            metrics.ListCut("tags");
+            metrics.Write("push", "pushed");
         }));
         var scraped = served.Concat(recorded).GroupBy(row => row.Key).ToDictionary(rows => rows.Key, rows => rows.First().Value);
         Assert.Equal(Sorted(Documented()), Sorted(scraped));
@@ -47,6 +50,27 @@ public sealed partial class MetricsTests
         Assert.Contains("""millpond_pulls_total{kind="manifest",result="hit",rule="up"} 1""", text, StringComparison.Ordinal);
         Assert.Contains("""millpond_pulls_total{kind="manifest",result="manifest_unknown",rule="up"} 1""", text, StringComparison.Ordinal);
         Assert.Contains("""millpond_pulls_total{kind="manifest",result="no_rule",rule="none"} 1""", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Bytes_are_counted_by_rule_and_answers_timed_by_kind_and_result()
+    {
+        await using var upstream = await FakeUpstream.StartAsync();
+        var image = TestImages.OnePlatform();
+        upstream.Add("a", image, "latest");
+        await using var millpond = await MillpondHost.StartAsync(upstream);
+        await millpond.PullAsync("up/a", image, "latest");
+        await millpond.PullAsync("up/a", image, "latest");
+        var text = await millpond.Client.GetStringAsync(new Uri(millpond.Address, "/metrics"));
+        var bytes = image.Blobs.Sum(blob => blob.Length);
+        Assert.Contains($"millpond_served_bytes_total{{rule=\"up\"}} {2 * bytes}\n", text, StringComparison.Ordinal);
+        Assert.Contains($"millpond_upstream_bytes_total{{rule=\"up\",upstream=\"{upstream.Address.Authority}\"}} {bytes}\n", text, StringComparison.Ordinal);
+        Assert.Contains("millpond_pulls_duration_seconds_count{kind=\"manifest\",result=\"miss\"} 1\n", text, StringComparison.Ordinal);
+        Assert.Contains("millpond_pulls_duration_seconds_count{kind=\"blob\",result=\"miss\"} ", text, StringComparison.Ordinal);
+        Assert.Contains("millpond_pulls_duration_seconds_bucket{kind=\"manifest\",result=\"hit\",le=\"0.0005\"}", text, StringComparison.Ordinal);
+        Assert.Matches("millpond_disk_limit_bytes\\{\\} [1-9]", text);
+        Assert.Matches("millpond_disk_used_bytes\\{\\} [1-9]", text);
+        Assert.Matches("millpond_build_info\\{[^}]*version=\"[0-9]", text);
     }
 
     [Fact]
@@ -78,8 +102,10 @@ public sealed partial class MetricsTests
         var found = new Dictionary<string, string>();
         foreach (Match sample in SampleLine().Matches(text))
         {
-            var labels = LabelName().Matches(sample.Groups[2].Value).Select(label => label.Groups[1].Value).Order();
-            found[sample.Groups[1].Value] = $"{types[sample.Groups[1].Value]} {string.Join(' ', labels)}".Trim();
+            // A histogram's samples are named after its parts; the bound of a bucket is no label of ours.
+            var name = types.ContainsKey(sample.Groups[1].Value) ? sample.Groups[1].Value : HistogramPart().Replace(sample.Groups[1].Value, "");
+            var labels = LabelName().Matches(sample.Groups[2].Value).Select(label => label.Groups[1].Value).Where(label => label != "le").Order();
+            found[name] = $"{types[name]} {string.Join(' ', labels)}".Trim();
         }
 
         return found;
@@ -101,6 +127,9 @@ public sealed partial class MetricsTests
 
     [GeneratedRegex("^(millpond_[a-z_]+)(\\{[^}]*\\})? ", RegexOptions.Multiline)]
     private static partial Regex SampleLine();
+
+    [GeneratedRegex("_(bucket|sum|count)$")]
+    private static partial Regex HistogramPart();
 
     [GeneratedRegex("([a-z_]+)=\"")]
     private static partial Regex LabelName();

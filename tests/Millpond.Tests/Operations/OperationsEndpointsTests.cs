@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Millpond.Server.Configuration;
 using Millpond.Tests.Fixtures;
 
@@ -18,14 +19,18 @@ public sealed class OperationsEndpointsTests
     }
 
     [Fact]
-    public async Task A_lost_data_folder_is_not_ready_and_says_so_but_lives()
+    public async Task A_folder_that_takes_no_files_is_said_in_words_and_pulls_are_passed_through()
     {
         using var data = new TemporaryFolder();
         await using var millpond = await MillpondHost.StartAsync([], new() { Data = data, AllowErrors = true });
         Directory.Move(Path.Join(millpond.DataFolder, "staging"), data.File("lost"));
         var (status, text) = await GetAsync(millpond, "/readyz");
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, status);
-        Assert.Contains(millpond.DataFolder, text, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, status);
+        var id = Regex.Match(text, @"\(log id ([0-9a-f]{6})\)").Groups[1].Value;
+        Assert.NotEmpty(id);
+        Assert.DoesNotContain(millpond.DataFolder, text, StringComparison.Ordinal);
+        Assert.Contains(millpond.DataFolder, (await millpond.Log.WhenLineAsync($"(log id {id})")).Message, StringComparison.Ordinal);
+        Assert.Contains("passed through", text, StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.OK, (await GetAsync(millpond, "/healthz")).Status);
     }
 
@@ -46,6 +51,7 @@ public sealed class OperationsEndpointsTests
             Allow = ["**"],
             Deny = ["x/**"],
             Hosts = ["harbor.cache.example"],
+            StandsFor = ["x.example"],
         };
         var dormant = Preset.All.Single(preset => preset.Prefix == "ghcr");
         await using var millpond = await MillpondHost.StartAsync(
@@ -53,8 +59,8 @@ public sealed class OperationsEndpointsTests
         var (_, text) = await GetAsync(millpond, "/-/rules");
         var json = JsonNode.Parse(text)!;
         var expected = """
-            {"prefix":"team/harbor","upstream":"harbor.example:8443","upstreamRepositoryPrefix":"team","tier":"by rule","anonymous":false,
-             "allow":["**"],"deny":["x/**"],"hosts":["harbor.cache.example"],"listeners":[]}
+            {"prefix":"team/harbor","upstream":"harbor.example:8443","url":"https://harbor.example:8443","upstreamRepositoryPrefix":"team","tier":"by rule","anonymous":false,
+             "standsFor":["x.example"],"allow":["**"],"deny":["x/**"],"hosts":["harbor.cache.example"],"listeners":[]}
             """;
         Assert.True(JsonNode.DeepEquals(JsonNode.Parse(expected), Assert.Single(json["rules"]!.AsArray())), text);
         Assert.Equal("https://cache.example", (string?)json["publicUrl"]);
@@ -84,6 +90,7 @@ public sealed class OperationsEndpointsTests
     public async Task An_upstream_that_fails_tells_why()
     {
         await using var millpond = await MillpondHost.StartAsync([MillpondHost.Rule("up", FakeUpstream.RefusedAddress)]);
+        (await millpond.ManifestAsync("up/a", "latest")).Dispose();
         (await millpond.ManifestAsync("up/a", "latest")).Dispose();
         var after = await UpstreamAsync(millpond);
         Assert.Equal(("down", "open"), ((string?)after["state"], (string?)after["breaker"]));

@@ -141,6 +141,81 @@ public sealed class ServerHostTests : IAsyncLifetime
         Assert.DoesNotContain('\n', failure.Message);
     }
 
+    [Theory]
+    [InlineData("main")]
+    [InlineData("rule")]
+    [InlineData("operations")]
+    public async Task A_port_in_use_leaves_no_folder_and_no_other_port_taken(string which)
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        using var free = new TcpListener(IPAddress.Loopback, 0);
+        free.Start();
+        var (used, first) = (new Uri($"http://{taken.LocalEndpoint}"), new Uri($"http://{free.LocalEndpoint}"));
+        free.Stop();
+        using var data = new TemporaryFolder();
+        var log = new CollectedLog();
+        var configuration = new ServerConfiguration { Listen = [first], Data = data.File("data"), Rules = [MillpondHost.Rule("up", upstream)] };
+        configuration = which switch
+        {
+            "main" => configuration with { Listen = [first, used] },
+            "rule" => configuration with { Listeners = [new(used, "up")] },
+            _ => configuration with { OperationsListen = [used] },
+        };
+
+        var failure = await Assert.ThrowsAsync<ServerStartException>(
+            () => ServerHost.StartAsync(configuration, TimeProvider.System, logging => logging.AddProvider(log), TestContext.Current.CancellationToken));
+
+        Assert.Equal(1, failure.Message.Count(one => one == ';'));
+        Assert.StartsWith($"Cannot listen on {used}: another program listens there", failure.Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(configuration.Data));
+        Assert.Empty(log.Lines);
+        using var again = new TcpListener(IPAddress.Loopback, first.Port);
+        again.Start();
+    }
+
+    [Fact]
+    public async Task It_says_what_to_try_and_in_the_end_what_it_keeps()
+    {
+        var gate = upstream.Park(layer.Digest, 1_000_000);
+        await using var millpond = await MillpondHost.StartAsync(
+            [MillpondHost.Rule("up", upstream), MillpondHost.Rule("quay", upstream) with { UpstreamName = "quay.io" }],
+            new() { Configure = configuration => configuration with { ShutdownGrace = TimeSpan.FromMilliseconds(50) } });
+        Assert.Equal(
+            $"ready; try: docker pull {millpond.Address.Authority}/quay/prometheus/busybox:latest, or open {millpond.Address} in a browser",
+            millpond.Log.Lines.Last(line => line.Level == LogLevel.Information).Message);
+        using var running = await millpond.BlobAsync("up/a", layer.Digest);
+        await using var body = await running.Content.ReadAsStreamAsync();
+        await gate.WhenReached();
+        await body.ReadExactlyAsync(new byte[500_000]);
+
+        await millpond.Server.StopAsync().WaitAsync(Patience.Limit);
+
+        Assert.Equal("stopped, 1 downloads kept", millpond.Log.Lines.Last(line => line.Level == LogLevel.Information).Message);
+        gate.Open();
+    }
+
+    [Theory]
+    [InlineData(false, true, "believes any certificate of")]
+    [InlineData(true, true, "sends what lets it in at upstream.example to whoever answers in its place: any certificate")]
+    [InlineData(true, false, null)]
+    public async Task What_is_insecure_is_warned_of_at_every_start(bool hasHeader, bool isInsecure, string? warning)
+    {
+        var rule = new PullThroughRule
+        {
+            Prefix = "up",
+            UpstreamName = "upstream.example",
+            Upstream = new("https://upstream.example"),
+            Headers = hasHeader ? [new("X-Key", "hunter2")] : [],
+            Tls = new(Insecure: isInsecure),
+        };
+        await using var millpond = await MillpondHost.StartAsync([rule]);
+        await millpond.RestartAsync();
+        var warnings = millpond.Log.Lines.Where(line => line.Level == LogLevel.Warning).Select(line => line.Message).ToList();
+        Assert.Equal(warning is null ? 0 : 2, warnings.Count);
+        Assert.All(warnings, line => Assert.Contains(warning!, line, StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task A_folder_in_use_is_one_clear_line()
     {

@@ -41,6 +41,7 @@ public sealed class BlobEndpointTests : IAsyncLifetime
             ["Docker-Distribution-Api-Version"] = "registry/2.0",
             ["ETag"] = $"\"{layer.Digest}\"",
             ["Millpond-Cache"] = isWarm ? "hit" : "miss",
+            ["X-Content-Type-Options"] = "nosniff",
         };
         Assert.Equal(expected, Describe(response));
         Assert.Equal(layer.ToArray(), await response.Content.ReadAsByteArrayAsync());
@@ -135,4 +136,22 @@ public sealed class BlobEndpointTests : IAsyncLifetime
         response.Headers.Concat(response.Content.Headers)
             .Where(header => header.Key != "Date")
             .ToDictionary(header => header.Key, header => string.Join(", ", header.Value)), StringComparer.Ordinal);
+
+    /// <summary>A client has all bytes before they are put away: that is no reason to tell another that they are not here.</summary>
+    [Fact]
+    public async Task What_has_just_come_whole_is_here_for_who_may_have_nothing_asked()
+    {
+        for (var round = 0; round < 30; round++)
+        {
+            var blob = TestBlob.Generated(900 + round, 20_000);
+            upstream.Add("team/app", TestImages.WithLayers(blob), $"{round}");
+            using var cold = await millpond.BlobAsync("up/team/app", blob.Digest);
+            Assert.Equal(blob.ToArray(), await cold.Content.ReadAsByteArrayAsync());
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(millpond.Address, $"/v2/up/team/app/blobs/{blob.Digest}"));
+            request.Headers.CacheControl = new() { OnlyIfCached = true };
+            using var here = await millpond.Client.SendAsync(request);
+            Assert.Equal(HttpStatusCode.OK, here.StatusCode);
+            Assert.Equal(blob.ToArray(), await here.Content.ReadAsByteArrayAsync());
+        }
+    }
 }

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Time.Testing;
 using Millpond.Images;
-using Millpond.Server.Cache;
+using Millpond.Server.Cache.Answers;
 using Millpond.Server.Registry;
 using Millpond.Server.Telemetry;
 using Millpond.Tests.Fixtures;

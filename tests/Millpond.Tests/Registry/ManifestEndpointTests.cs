@@ -36,6 +36,38 @@ public sealed class ManifestEndpointTests : IAsyncLifetime
         Assert.Equal(await miss.Content.ReadAsByteArrayAsync(), await hit.Content.ReadAsByteArrayAsync());
     }
 
+    /// <summary>What an upstream calls a page of HTML would be run by a browser as this server's.</summary>
+    [Theory]
+    [InlineData("text/html", """{"schemaVersion":2,"x":"<script>"}""", "application/octet-stream")]
+    [InlineData("application/json", """{"manifests":[]}""", "application/vnd.oci.image.index.v1+json")]
+    [InlineData("application/vnd.example.new.v1+json", """{"schemaVersion":3}""", "application/vnd.example.new.v1+json")]
+    public async Task The_type_that_goes_out_is_one_of_a_manifest(string type, string content, string expected)
+    {
+        var manifest = new TestManifest(type, System.Text.Encoding.UTF8.GetBytes(content));
+        upstream.AddManifest("team/app", manifest, "strange");
+        foreach (var reference in new[] { "strange", manifest.Digest.ToString(), "strange" })
+        {
+            using var response = await millpond.ManifestAsync("up/team/app", reference);
+            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+            Assert.Equal(expected, response.Content.Headers.ContentType?.ToString());
+            Assert.Equal("nosniff", response.Headers.GetValues("X-Content-Type-Options").Single());
+        }
+    }
+
+    /// <summary>Half of a surrogate pair in a field is not worth an error: the bytes are what they are.</summary>
+    [Fact]
+    public async Task A_manifest_with_text_that_is_none_is_pulled_as_it_is()
+    {
+        var content = System.Text.Encoding.Latin1.GetBytes(
+            """{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[],"annotations":{"\ud800":"\udc00","l":"é"}}""");
+        var manifest = new TestManifest("application/vnd.oci.image.index.v1+json", content);
+        upstream.AddManifest("team/app", manifest, "half");
+
+        using var response = await millpond.ManifestAsync("up/team/app", "half");
+
+        Assert.Equal(content, await response.Content.ReadAsByteArrayAsync());
+    }
+
     [Fact]
     public async Task A_manifest_has_all_its_headers()
     {
@@ -49,6 +81,7 @@ public sealed class ManifestEndpointTests : IAsyncLifetime
             ["Docker-Distribution-Api-Version"] = "registry/2.0",
             ["ETag"] = $"\"{image.Digest}\"",
             ["Millpond-Cache"] = "miss",
+            ["X-Content-Type-Options"] = "nosniff",
         };
         Assert.Equal(expected, Describe(response));
     }

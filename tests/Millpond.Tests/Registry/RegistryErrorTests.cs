@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using Millpond.Server.Cache;
+using Millpond.Server.Cache.Answers;
 using Millpond.Server.Registry;
 using Millpond.Server.Rules;
 
@@ -19,8 +19,20 @@ public sealed class RegistryErrorTests
     [InlineData(PullFailureKind.NotCached, 504, "UNAVAILABLE")]
     public void A_failure_has_one_status_and_code(PullFailureKind kind, int status, string code)
     {
-        var error = RegistryError.Of(new PullFailure(kind, "why", "quay", "quay.io"));
+        var error = RegistryError.Of(new PullFailure(kind, "why", "quay", "quay.io"), "team/app:1");
+        Assert.Contains("quay.io", kind is PullFailureKind.Denied or PullFailureKind.NameUnknown or PullFailureKind.ManifestUnknown or PullFailureKind.BlobUnknown ? "quay.io" : error.Message, StringComparison.Ordinal);
+        Assert.Contains("team/app:1", error.Message, StringComparison.Ordinal);
         Assert.Equal((status, code, "quay", "quay.io", "why"), (error.Status, error.Code, error.Rule, error.Upstream, error.Reason));
+    }
+
+    [Theory]
+    [InlineData("one\r\nSet-Cookie: two\0\u0085\u001b[1m", "one??Set-Cookie: two???[1m")]
+    [InlineData("é 😀 and so on…", "? ?? and so on...")]
+    public void Foreign_words_end_no_status_line(string message, string phrase)
+    {
+        var error = RegistryError.Internal with { Message = message };
+        Assert.Equal($"Internal Server Error: {phrase}", RegistryErrorWriter.Phrase(error));
+        Assert.Equal(240, RegistryErrorWriter.Phrase(error with { Message = new string('x', 700) }).Length);
     }
 
     [Fact]
@@ -28,20 +40,20 @@ public sealed class RegistryErrorTests
     {
         foreach (var kind in Enum.GetValues<PullFailureKind>())
         {
-            Assert.NotEqual(401, RegistryError.Of(new PullFailure(kind, "why")).Status);
+            Assert.NotEqual(401, RegistryError.Of(new PullFailure(kind, "why"), "team/app:1").Status);
         }
     }
 
     [Fact]
     public void Only_an_answer_that_may_change_soon_asks_to_come_again()
     {
-        var waiting = Enum.GetValues<PullFailureKind>().Where(kind => RegistryError.Of(new PullFailure(kind, "why")).RetryAfter is not null);
+        var waiting = Enum.GetValues<PullFailureKind>().Where(kind => RegistryError.Of(new PullFailure(kind, "why"), "team/app:1").RetryAfter is not null);
         Assert.Equal([PullFailureKind.UpstreamUnreachable, PullFailureKind.Throttled], waiting);
     }
 
     [Fact]
     public void What_the_upstream_said_of_waiting_is_passed_on() =>
-        Assert.Equal(TimeSpan.FromSeconds(7), RegistryError.Of(new PullFailure(PullFailureKind.Throttled, "why", RetryAfter: TimeSpan.FromSeconds(7))).RetryAfter);
+        Assert.Equal(TimeSpan.FromSeconds(7), RegistryError.Of(new PullFailure(PullFailureKind.Throttled, "why", RetryAfter: TimeSpan.FromSeconds(7)), "team/app:1").RetryAfter);
 
     [Theory]
     [InlineData(RuleVerdict.Dormant, 403, "DENIED")]
@@ -58,13 +70,22 @@ public sealed class RegistryErrorTests
     [Fact]
     public void The_body_has_the_shape_of_the_spec()
     {
-        var error = RegistryError.Of(new PullFailure(PullFailureKind.UpstreamFailed, "it said \"500\" <html>", "quay", "quay.io"));
+        var error = RegistryError.Of(new PullFailure(PullFailureKind.UpstreamFailed, "it said \"500\" <html>", "quay", "quay.io"), "team/app:1");
         var body = JsonNode.Parse(RegistryErrorWriter.Serialize(error).Span);
         var expected = """
-            {"errors":[{"code":"UNAVAILABLE","message":"The upstream failed.",
+            {"errors":[{"code":"UNAVAILABLE","message":"quay.io failed; nothing cached for team/app:1: it said \"500\" <html>",
               "detail":{"rule":"quay","upstream":"quay.io","reason":"it said \"500\" <html>"}}]}
             """;
         Assert.True(JsonNode.DeepEquals(JsonNode.Parse(expected), body), body!.ToJsonString());
+    }
+
+    [Fact]
+    public void A_message_is_bounded_and_its_detail_whole()
+    {
+        var error = RegistryError.Of(new PullFailure(PullFailureKind.UpstreamFailed, string.Join(' ', Enumerable.Repeat("reason", 1000)), "quay", "quay.io"), "team/app:1");
+        Assert.InRange(error.Message.Length, 600, 701);
+        Assert.EndsWith("reason…", error.Message, StringComparison.Ordinal);
+        Assert.Equal(6999, error.Reason!.Length);
     }
 
     [Fact]

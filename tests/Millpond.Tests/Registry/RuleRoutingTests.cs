@@ -52,7 +52,7 @@ public sealed class RuleRoutingTests : IAsyncLifetime
     public async Task Without_prefix_namespace_host_or_listener_there_is_no_rule()
     {
         Assert.Equal(HttpStatusCode.NotFound, await GetAsync("/v2/team/app/manifests/latest"));
-        Assert.Equal(HttpStatusCode.NotFound, await GetAsync("/v2/team/app/manifests/latest", host: "other.cache.example"));
+        Assert.Equal(HttpStatusCode.MisdirectedRequest, await GetAsync("/v2/team/app/manifests/latest", host: "other.cache.example"));
         Assert.Equal(HttpStatusCode.Forbidden, await GetAsync("/v2/team/app/manifests/latest?ns=quay.io"));
         upstream.AssertNoRequests();
     }

@@ -1,4 +1,5 @@
-using Millpond.Server.Cache;
+using Millpond.Server.Cache.Answers;
+
 
 namespace Millpond.Tests.Registry;
 

@@ -75,10 +75,10 @@ internal static class Corpus
     public static RewriteRules Rules() => new(
         RegistryAddress.Parse(Registry),
         [
-            new(new("quay", "quay.io", null), "quay"),
-            new(new("k8s", "registry.k8s.io", null), "k8s"),
-            new(new("docker-hub", "docker.io", null), "docker-hub"),
-            new(new("ghcr", "ghcr.io", null), "ghcr"),
-            new(new("gitlab", "registry.gitlab.com", null), "gitlab"),
+            new(new("quay", "quay.io") { Tier = Tier.Default }),
+            new(new("k8s", "registry.k8s.io") { Tier = Tier.Default }),
+            new(new("docker-hub", "docker.io") { Tier = Tier.OptIn }),
+            new(new("ghcr", "ghcr.io") { Tier = Tier.OptIn }),
+            new(new("gitlab", "registry.gitlab.com") { Tier = Tier.OptIn }),
         ]);
 }

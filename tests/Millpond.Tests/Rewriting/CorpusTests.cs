@@ -168,5 +168,5 @@ public sealed class CorpusTests
     private static bool IsReason(Millpond.Rewriting.Edits.FoundReference found, string tier) =>
         tier.StartsWith("not-covered:", StringComparison.Ordinal)
             ? !found.IsChanged && found.Reason == tier["not-covered:".Length..]
-            : found.IsChanged && found.Result.Mapping?.Tier == tier;
+            : found.IsChanged && found.Result.Mapping?.Names.Prefix == tier;
 }

@@ -99,7 +99,7 @@ public sealed class LongFileTests
     [Fact]
     public void The_lists_above_are_cut_and_everything_in_them_is_found()
     {
-        Assert.Equal(["items[0].spec.containers[0].image", "items[1].spec.containers[0].image", "items[2].spec.containers[0].image"], Paths("x.yaml", Yaml));
+        Assert.Equal(["items[0].spec.containers[0].image", "items[0].spec.containers[0].args[0]", "items[1].spec.containers[0].image", "items[2].spec.containers[0].image"], Paths("x.yaml", Yaml));
         Assert.Equal(["items[0].spec.containers[0].image", "items[1].spec.containers[0].image", "items[1].spec.containers[1].image"], Paths("x.json", Json));
     }
 
@@ -110,8 +110,8 @@ public sealed class LongFileTests
         var (report, output) = Rewrite("x.yaml", broken);
         var fault = Assert.Single(report.Faults);
         Assert.InRange(fault.Line, 3, 14);
-        Assert.Equal(["quay.io/a/b:1", "ghcr.io/c"], report.References.Select(found => found.Reference));
-        Assert.Equal([19, 23], report.References.Select(found => found.Line));
+        Assert.Equal(["quay.io/in/text", "quay.io/a/b:1", "ghcr.io/c"], report.References.Select(found => found.Reference));
+        Assert.Equal([11, 19, 23], report.References.Select(found => found.Line));
         Assert.Contains("image: nginx\n", output, StringComparison.Ordinal);
 
         var first = Json.IndexOf("\"kind\": \"Pod\"", StringComparison.Ordinal);
@@ -122,11 +122,11 @@ public sealed class LongFileTests
     }
 
     [Theory]
-    [InlineData("x.json", "{\"items\": [{\"a\": 1}, ")]
-    [InlineData("x.json", "{\"items\": [{\"a\": 1}}, {}]}")]
-    [InlineData("x.json", "{\"items\": [{\"a\": \"")]
-    [InlineData("x.json", "{\"items\": [] /* ")]
-    [InlineData("x.json", "]")]
+    [InlineData("x.json", "{\"items\": [{\"image\": 1}, ")]
+    [InlineData("x.json", "{\"items\": [{\"image\": 1}}, {}]}")]
+    [InlineData("x.json", "{\"items\": [{\"image\": \"")]
+    [InlineData("x.json", "{\"items\": [] /* image")]
+    [InlineData("x.json", "] \"image\"")]
     public void A_list_that_breaks_off_is_named_and_comes_out_as_it_was(string file, string content)
     {
         var (report, output) = Rewrite(file, content);

@@ -14,18 +14,18 @@ public sealed class ResourceTests
     public void Known_arguments_and_variables_are_rewritten(string before, string after) => AssertRewrites(Pod(before), Pod(after));
 
     [Fact]
-    public void An_unknown_argument_is_reported_and_stays()
+    public void An_argument_that_does_not_say_image_is_reported_and_stays()
     {
-        var (report, _) = Corpus.Rewrite("x.yaml", Pod("args: [--my-image=quay.io/a/b, --image=true]"));
+        var (report, _) = Corpus.Rewrite("x.yaml", Pod("args: [--mine=quay.io/a/b:1, --image=true]"));
         var found = Assert.Single(report.References);
-        Assert.Equal((PlaceKind.Argument, "unknown-place", false), (found.Kind, found.Reason, found.IsChanged));
+        Assert.Equal((PlaceKind.Text, "unknown-place", false), (found.Kind, found.Reason, found.IsChanged));
     }
 
     [Fact]
     public void A_custom_resource_is_known_by_group_and_kind()
     {
-        const string Prometheus = "apiVersion: monitoring.coreos.com/v1\nkind: Prometheus\nspec:\n  image: quay.io/prometheus/prometheus\n";
-        AssertRewrites(Prometheus, Prometheus.Replace("quay.io", "cache.example.com/quay", StringComparison.Ordinal));
+        const string Prometheus = "apiVersion: monitoring.coreos.com/v1\nkind: Prometheus\nspec:\n  image: prom/prometheus\n";
+        AssertRewrites(Prometheus, Prometheus.Replace("prom/", "cache.example.com/docker-hub/prom/", StringComparison.Ordinal));
         AssertStays(Prometheus.Replace("monitoring.coreos.com", "example.com", StringComparison.Ordinal));
     }
 
@@ -103,7 +103,7 @@ public sealed class ResourceTests
         - op: replace
           path: /spec/template/spec/containers/0/image
           value: ⟦quay.io/a/b:1 → cache.example.com/quay/a/b:1⟧
-        - {op: add, path: /metadata/labels/image, value: quay.io/a/b}
+        - {op: add, path: /metadata/labels/of, value: quay.io/a/b}
         """);
 
     [Fact]
@@ -141,5 +141,28 @@ public sealed class ResourceTests
         }
 
         Assert.Throws<FormatException>(() => PlaceTables.Default.With(bytes));
+    }
+
+    [Theory]
+    [InlineData("imageRepository: registry.k8s.io", "registry.k8s.io/* completed-prefix")]
+    [InlineData("imageRepository: registry.k8s.io\ndns: {imageTag: v1}", "registry.k8s.io/* completed-prefix")]
+    [InlineData("imageRepository: k8s.gcr.io\ndns: {imageRepository: k8s.gcr.io/coredns}", "k8s.gcr.io/* k8s-gcr-io-frozen|k8s.gcr.io/coredns/* k8s-gcr-io-frozen")]
+    [InlineData("imageRepository: cache.example.com/k8s", "cache.example.com/k8s/* already-in-cache")]
+    [InlineData("imageRepository: ''", "")]
+    public void What_kubeadm_completes_in_a_way_of_its_own_is_told(string content, string told)
+    {
+        var document = $"apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n{content}\n";
+        var (report, output) = Corpus.Rewrite("x.yaml", document);
+        Assert.Equal(document, output);
+        Assert.Equal(told, string.Join('|', report.References.Select(found => $"{found.Reference} {found.Reason}")));
+    }
+
+    [Fact]
+    public void A_prefix_comes_back()
+    {
+        const string Before = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nimageRepository: registry.k8s.io\ndns: {imageRepository: registry.k8s.io/coredns}\n";
+        var (report, output) = Corpus.Rewrite("x.yaml", Before);
+        Assert.Equal(["cache.example.com/k8s/*", "cache.example.com/k8s/coredns/*"], report.References.Select(found => found.After));
+        Assert.Equal(Before, Corpus.Rewrite("x.yaml", output, Corpus.FromCache).Output);
     }
 }

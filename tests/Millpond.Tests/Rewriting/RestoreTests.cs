@@ -41,6 +41,19 @@ public sealed class RestoreTests
     [InlineData("main.tf", "container {\n image = \"nginx\"\n}\n")]
     public void A_record_gives_every_byte_back(string file, string content) => AssertGivesBack(file, Encoding.UTF8.GetBytes(content));
 
+    [Fact]
+    public void Edits_are_kept_as_they_are_in_the_order_of_the_file_and_once()
+    {
+        var random = new Random(12);
+        var edits = Enumerable.Range(0, 3000)
+            .Select(i => new RecordedEdit(i, $"items[{i}].ünïcode", random.Next(2000), new string('a', random.Next(90)), i % 700 == 0 ? new string('é', 70_000) : $"b{i % 3}"))
+            .ToList();
+        EditCollection kept = [.. edits];
+        Assert.Equal(edits, kept);
+        Assert.Equal(edits[2999], kept[2999]);
+        Assert.Equal(edits.DistinctBy(edit => (edit.Offset, edit.Original, edit.Replacement)).OrderBy(edit => edit.Offset), kept.InOrder());
+    }
+
     [Theory]
     [InlineData("cache.example.com/docker-hub/library/nginx:1", "nginx:1")]
     [InlineData("cache.example.com/docker-hub/grafana/loki", "grafana/loki")]
@@ -111,6 +124,8 @@ public sealed class RestoreTests
         using var restored = new MemoryStream();
         Assert.True(RecordedFiles.TryRestore([recorded], new MemoryStream(output), restored), file);
         Assert.Equal(content, restored.ToArray());
+        // And the record of a rewriting is taken for one.
+        Assert.Null(new RecordedPlaces(PlaceTables.Default, Corpus.FromCache).FirstForeign(recorded, file, new MemoryStream(content), new MemoryStream(output)));
     }
 
     private static (RecordedFile? Recorded, byte[] Output) Record(string file, byte[] content)
@@ -119,7 +134,7 @@ public sealed class RestoreTests
         using var before = new FingerprintStream(new MemoryStream(content));
         using var after = new FingerprintStream(output);
         var report = new FileRewriter(PlaceTables.Default, Corpus.ToCache).Rewrite(file, before, after);
-        return (RecordedFiles.Of(file, report.References.SelectMany(RecordedFiles.Edits), before.State(), after.State()), output.ToArray());
+        return (RecordedFiles.Of(file, [.. report.References.SelectMany(RecordedFiles.Edits)], before.State(), after.State()), output.ToArray());
     }
 
     // What named the cache already means the upstream's image, too.

@@ -23,6 +23,17 @@ public sealed class ValuesTests
     [InlineData("extraArgs: [--acme-http01-solver-image=quay.io/a/b]", "extraArgs: [--acme-http01-solver-image=cache.example.com/quay/a/b]")]
     [InlineData("global: {hub: docker.io/istio}\npilot: {hub: '', image: pilot}\nproxy: {image: proxyv2}", "global: {hub: cache.example.com/docker-hub/istio}\npilot: {hub: '', image: pilot}\nproxy: {image: proxyv2}")]
     [InlineData("registry: quay.io/x\nagents: {image: {name: agent, tag: 7}}", "registry: cache.example.com/quay/x\nagents: {image: {name: agent, tag: 7}}")]
+    [InlineData("image: {name: team/app, tag: '1'}", "image: {name: cache.example.com/docker-hub/team/app, tag: '1'}")]
+    [InlineData("defaultBackendRepository: team/backend\ndefaultBackendTag: v1", "defaultBackendRepository: cache.example.com/docker-hub/team/backend\ndefaultBackendTag: v1")]
+    [InlineData("image: {repository: team/app, version: '1'}", "image: {repository: cache.example.com/docker-hub/team/app, version: '1'}")]
+    [InlineData("registry: quay.io\na: {image: {repository: team/a}}\nb: {image: {repository: ghcr.io/b/b}}", "registry: cache.example.com/quay\na: {image: {repository: team/a}}\nb: {image: {repository: cache.example.com/ghcr/b/b}}")]
+    [InlineData("global: {defaultImageRegistry: ghcr.io}\na: {image: {registry: '', repository: team/a}}", "global: {defaultImageRegistry: cache.example.com/ghcr}\na: {image: {registry: '', repository: team/a}}")]
+    [InlineData("image: {registry: quay.io, repository: lab/app@sha256, tag: '12'}", "image: {registry: cache.example.com/quay, repository: lab/app@sha256, tag: '12'}")]
+    [InlineData("image: {registry: quay.io/, repository: a/b}", "image: {registry: cache.example.com/quay/, repository: a/b}")]
+    [InlineData("image_registry: quay.io/team\napi_image_name: api\napi_image_tag: v1", "image_registry: cache.example.com/quay/team\napi_image_name: api\napi_image_tag: v1")]
+    [InlineData("imagePrefix: ghcr.io/team/", "imagePrefix: cache.example.com/ghcr/team/")]
+    [InlineData("tool: {repository: ghcr.io/team, image: app, tag: v1}", "tool: {repository: cache.example.com/ghcr/team, image: app, tag: v1}")]
+    [InlineData("preloadImages: 'quay.io/team/x:1,ghcr.io/team/y:2'", "preloadImages: 'cache.example.com/quay/team/x:1,cache.example.com/ghcr/team/y:2'")]
     public void Each_form_has_its_key(string before, string after) => AssertRewrites(before, after, "values.yaml");
 
     [Theory]
@@ -40,6 +51,14 @@ public sealed class ValuesTests
     [InlineData("pilot: {hub: '', image: pilot}")]
     [InlineData("header: {image: logo.png}")]
     [InlineData("a: {image: true, b: {image: 1.5}}")]
+    [InlineData("theme: {backgroundImage: img/back.png, logo: team/logo, logoImage: 'team/logo:1'}")]
+    [InlineData("nodes: {image: debian-12, sourceImage: 'team/debian:12'}\npool: {osImage: 'canonical/ubuntu:22.04'}")]
+    [InlineData("node: {image: ami-0123456789abcdef0}")]
+    [InlineData("imagePrefix: img\nrepositoryPrefix: test-repo\nregistryPrefix: /registry/keys\nimage_prefix: 'https://image.example.org/t/p/'")]
+    [InlineData("description: 'runs quay.io/team/x:1 by default'")]
+    [InlineData("allowedImages: ['quay.io/team/x:1']")]
+    [InlineData("image: registry.example.org/team/app:1\nhelper: registry.example.org/team/helper:1")]
+    [InlineData("image: {name: traefik, tag: '2'}")]
     public void What_is_no_image_stays(string text) => AssertStays(text, "values.yaml");
 
     [Fact]
@@ -94,7 +113,7 @@ public sealed class ValuesTests
         const string Text = "image: {tag: v1, domain: amazonaws.com, region: us-west-2, account: \"123456789012\"}\n";
         var rules = new Millpond.Images.RewriteRules(
             Millpond.Images.RegistryAddress.Parse("cache.example.com"),
-            [new(new("ecr", "123456789012.dkr.ecr.us-west-2.amazonaws.com", null), "by rule")]);
+            [new(new("ecr", "123456789012.dkr.ecr.us-west-2.amazonaws.com"))]);
         var changes = Millpond.Rewriting.Edits.ReferenceChanges.Rewriting(rules, Millpond.Images.RegistryAddress.Parse("cache.example.com"));
         var (report, output) = Corpus.Rewrite("values.yaml", Text, changes);
         Assert.Equal(Text, output);
@@ -106,7 +125,7 @@ public sealed class ValuesTests
     {
         AssertRewrites("image: {repository: a/b, tag: x}\nother: {image: nginx}\n",
             "image: {repository: cache.example.com/docker-hub/a/b, tag: x}\nother: {image: cache.example.com/docker-hub/library/nginx}\n", "prod.yaml");
-        AssertStays("image: quay.io/a/b\n", "prod.yaml");
+        AssertStays("image: a/b\n", "prod.yaml");
         AssertStays("image: {repository: a/b, tag: x}\n---\na: b\n", "prod.yaml");
     }
 }

@@ -53,9 +53,9 @@ public sealed class BlobStoreConformance : IDisposable
         var store = NewStore();
         var digest = await StoreAsync(store, 1000);
         Assert.Null(store.TryOpen(digest, expected));
-        Assert.False(store.IsReading(digest));
+        Assert.False(store.IsInUse(digest));
         using var blob = store.TryOpen(digest, 1000);
-        Assert.True(store.IsReading(digest));
+        Assert.True(store.IsInUse(digest));
     }
 
     [Fact]
@@ -67,9 +67,9 @@ public sealed class BlobStoreConformance : IDisposable
         var second = store.TryOpen(digest, null)!;
         first.Dispose();
         first.Dispose();
-        Assert.True(store.IsReading(digest));
+        Assert.True(store.IsInUse(digest));
         second.Dispose();
-        Assert.False(store.IsReading(digest));
+        Assert.False(store.IsInUse(digest));
     }
 
     [Fact]
@@ -103,6 +103,19 @@ public sealed class BlobStoreConformance : IDisposable
         var afterReboot = NewStore(bootId: "boot-2").TryResume(digest)!;
         Assert.Equal(0, afterReboot.Written);
         await afterReboot.DiscardAsync();
+    }
+
+    [Fact]
+    public void What_several_upstreams_brought_is_nobodys_alone_also_after_a_kill()
+    {
+        var (digest, bytes) = Blob(50_000);
+        var killed = NewStore(bootId: "boot-1").Begin(digest, bytes.Length, "quay", "quay/a", origin: 7);
+        killed.Append(bytes.AsSpan(0, 10_000));
+        Assert.Equal(("quay/a", 7L), NewStore(bootId: "boot-1").FindPartialOwner(digest));
+
+        killed.Disown();
+        killed.Append(bytes.AsSpan(10_000, 20_000));
+        Assert.Null(NewStore(bootId: "boot-1").FindPartialOwner(digest));
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Millpond.Server.Store;
+using Millpond.Tests.Fixtures;
 
 namespace Millpond.Tests.Store;
 
@@ -23,6 +24,48 @@ public sealed class DataFolderTests : IDisposable
         Assert.Equal("1\n", File.ReadAllText(Path.Join(Data, "format")));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(Data));
         Assert.Equal(File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim(), folder.BootId);
+    }
+
+    [Fact]
+    public void What_was_open_to_others_is_closed_with_all_its_files()
+    {
+        const UnixFileMode ownerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        const UnixFileMode open = ownerOnly | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+        string[] parts = ["store", "staging", "catalog", "secrets"];
+        foreach (var part in parts)
+        {
+            foreach (var path in new[] { Path.Join(Data, part), Path.Join(Data, part, "deep") })
+            {
+                Directory.CreateDirectory(path);
+                File.WriteAllText(Path.Join(path, "file"), "private");
+                File.SetUnixFileMode(path, open);
+                File.SetUnixFileMode(Path.Join(path, "file"), open);
+            }
+        }
+
+        using var folder = DataFolder.Open(Data);
+
+        Assert.True(folder.IsPrivate);
+        foreach (var part in parts.SelectMany(part => new[] { part, $"{part}/deep" }))
+        {
+            Assert.Equal(ownerOnly | UnixFileMode.UserExecute, File.GetUnixFileMode(Path.Join(Data, part)));
+            Assert.Equal(ownerOnly, File.GetUnixFileMode(Path.Join(Data, part, "file")));
+        }
+    }
+
+    [Fact]
+    public async Task A_servers_files_are_its_users_alone()
+    {
+        await using var upstream = await FakeUpstream.StartAsync();
+        upstream.Add("team/app", TestImages.OnePlatform(seed: 8101), "1");
+        await using var host = await MillpondHost.StartAsync(upstream);
+        await host.PullAsync("up/team/app", TestImages.OnePlatform(seed: 8101), "1");
+        await host.Log.WhenLineAsync("Filled", times: 3);
+
+        const UnixFileMode others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
+        var entries = new[] { "store", "staging", "catalog" }.SelectMany(part => Directory.GetFileSystemEntries(Path.Join(host.DataFolder, part), "*", SearchOption.AllDirectories)).ToArray();
+        Assert.Contains(entries, entry => entry.EndsWith("catalog.db-wal", StringComparison.Ordinal));
+        Assert.All(entries, entry => Assert.Equal(UnixFileMode.None, File.GetUnixFileMode(entry) & others));
     }
 
     [Fact]

@@ -118,8 +118,8 @@ public sealed class ManifestTests
     [InlineData(false)]
     public async Task Of_4_MiB_exactly_it_is_taken(bool chunked)
     {
-        var frame = "{\"x\":\"\"}".Length;
-        var large = Encoding.UTF8.GetBytes($"{{\"x\":\"{new string('x', (4 * 1024 * 1024) - frame)}\"}}");
+        var frame = "{\"schemaVersion\":2,\"x\":\"\"}".Length;
+        var large = Encoding.UTF8.GetBytes($"{{\"schemaVersion\":2,\"x\":\"{new string('x', (4 * 1024 * 1024) - frame)}\"}}");
         await using var registry = await TestServer.StartAsync(Answer(large, OciManifest, null, chunked));
         using var client = TestClients.Client(registry.Url);
 
@@ -169,8 +169,15 @@ public sealed class ManifestTests
     [InlineData("application/json", """{"mediaType":"application/vnd.oci.image.index.v1+json"}""", "application/vnd.oci.image.index.v1+json")]
     [InlineData(null, """{"mediaType":"application/vnd.oci.image.index.v1+json"}""", "application/vnd.oci.image.index.v1+json")]
     [InlineData("application/vnd.example.new+json", """{"mediaType":"application/vnd.oci.image.index.v1+json"}""", "application/vnd.example.new+json")]
-    [InlineData("application/json", "{}", "application/json")]
-    [InlineData(null, """{"mediaType":"a b"}""", "application/octet-stream")]
+    [InlineData("application/json", """{"manifests":[]}""", "application/vnd.oci.image.index.v1+json")]
+    [InlineData("application/octet-stream", """{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.docker.distribution.manifest.v2+json"}]}""", "application/vnd.docker.distribution.manifest.list.v2+json")]
+    [InlineData("application/json", """{"config":{"mediaType":"application/vnd.oci.image.config.v1+json"},"layers":[]}""", "application/vnd.oci.image.manifest.v1+json")]
+    [InlineData(null, """{"config":{"mediaType":"application/vnd.docker.container.image.v1+json"},"layers":[]}""", "application/vnd.docker.distribution.manifest.v2+json")]
+    [InlineData("text/html", """{"blobs":[]}""", "application/vnd.oci.artifact.manifest.v1+json")]
+    [InlineData("text/html", """{"mediaType":"text/html","schemaVersion":2}""", "application/octet-stream")]
+    [InlineData(null, """{"mediaType":"a b","schemaVersion":2}""", "application/octet-stream")]
+    [InlineData(null, """{"mediaType":"\ud800","config":{},"layers":[]}""", "application/vnd.oci.image.manifest.v1+json")]
+    [InlineData("application/json", """{"mediaType":"application/vnd.oci.image.index.v1+json","annotations":{"a":"\udc00","\ud800":"b"}}""", "application/vnd.oci.image.index.v1+json")]
     public async Task The_type_is_the_upstreams_and_else_the_documents_own(string? type, string content, string expected)
     {
         await using var registry = await TestServer.StartAsync(Answer(Encoding.UTF8.GetBytes(content), type, null));
@@ -181,6 +188,11 @@ public sealed class ManifestTests
 
     [Theory]
     [InlineData("<html>Log in</html>")]
+    [InlineData("{}")]
+    [InlineData("""{"status":"starting"}""")]
+    [InlineData("""{"errors":[{"code":"UNKNOWN"}]}""")]
+    [InlineData("""{"schemaVersion":2,"errors":[{"code":"UNKNOWN"}]}""")]
+    [InlineData("""{"manifests":{}}""")]
     [InlineData("[]")]
     [InlineData("")]
     [InlineData("{")]

@@ -7,11 +7,15 @@ namespace Millpond.Tests.Upstream;
 public sealed class OutcomeTests
 {
     [Theory]
-    [InlineData(404, "", UpstreamOutcome.NotFound)]
+    [InlineData(404, "", UpstreamOutcome.BadAnswer)]
+    [InlineData(404, "MANIFEST_UNKNOWN", UpstreamOutcome.NotFound)]
+    [InlineData(404, "not_found", UpstreamOutcome.BadAnswer)]
     [InlineData(400, "MANIFEST_UNKNOWN", UpstreamOutcome.NotFound)]
     [InlineData(400, "NAME_INVALID", UpstreamOutcome.BadAnswer)]
     [InlineData(400, "TOOMANYREQUESTS", UpstreamOutcome.Throttled)]
-    [InlineData(401, "", UpstreamOutcome.Refused)]
+    [InlineData(401, "", UpstreamOutcome.BadAnswer)]
+    [InlineData(401, "UNAUTHORIZED", UpstreamOutcome.Refused)]
+    [InlineData(403, "", UpstreamOutcome.BadAnswer)]
     [InlineData(403, "DENIED", UpstreamOutcome.Refused)]
     [InlineData(410, "", UpstreamOutcome.BadAnswer)]
     [InlineData(429, "", UpstreamOutcome.Throttled)]
@@ -35,7 +39,7 @@ public sealed class OutcomeTests
         Assert.Equal(expected, result.Outcome);
         Assert.False(result.IsFound);
         Assert.StartsWith($"upstream.test answered {status}", result.Reason, StringComparison.Ordinal);
-        Assert.Single(registry.Requests);
+        Assert.Single(registry.Requests, request => request.Target != "/v2/");
     }
 
     [Fact]
@@ -61,11 +65,13 @@ public sealed class OutcomeTests
     [InlineData("""{"errors":[]}""")]
     [InlineData("""{"errors":["x"]}""")]
     [InlineData("""{"errors":[{"code":1}]}""")]
+    [InlineData("""{"errors":[{"\ud800":"x"}]}""")]
     public async Task An_error_body_that_makes_no_sense_is_left_out(string body)
     {
         await using var registry = await TestServer.StartAsync(context =>
         {
             context.Response.StatusCode = 404;
+            context.Response.Headers["Docker-Distribution-Api-Version"] = "registry/2.0";
             return context.Response.WriteAsync(body);
         });
         using var client = TestClients.Client(registry.Url);
@@ -80,6 +86,19 @@ public sealed class OutcomeTests
     [InlineData("Tue, 31 Dec 2024 23:00:00 GMT", 0)]
     [InlineData("99999999999999999999", 86400)]
     [InlineData("Fri, 01 Jan 2100 00:00:00 GMT", 86400)]
+    [InlineData("Wednesday, 01-Jan-25 00:02:00 GMT", 120)]
+    [InlineData("Wed Jan  1 00:02:00 2025", 120)]
+    [InlineData("2025-01-01T00:02:00Z", 120)]
+    [InlineData("2025-01-01T01:02:00+01:00", 120)]
+    [InlineData("1735689720", 120)]
+    [InlineData("1735689720000", 120)]
+    [InlineData("1735600000", 0)]
+    [InlineData("999999999", 86400)]
+    [InlineData("", null)]
+    [InlineData("120s", null)]
+    [InlineData("1e9", null)]
+    [InlineData("Wed, 99 Jan 2025 00:02:00 GMT", null)]
+    [InlineData("12:00", null)]
     [InlineData("soon", null)]
     [InlineData("-5", null)]
     [InlineData(null, null)]

@@ -84,7 +84,7 @@ public sealed class ProxyTests : IDisposable
         var result = await client.ProbeBlobAsync(TestClients.Repository, Blob, CancellationToken.None);
 
         Assert.Equal(UpstreamOutcome.BadAnswer, result.Outcome);
-        Assert.Contains("privateRedirects", result.Reason, StringComparison.Ordinal);
+        Assert.Contains("may lead there", result.Reason, StringComparison.Ordinal);
         Assert.Single(proxy.Requests);
     }
 
@@ -98,7 +98,7 @@ public sealed class ProxyTests : IDisposable
 
         proxy.Dispose();
         var gone = await client.PingAsync(CancellationToken.None);
-        Assert.Equal((UpstreamOutcome.Unreachable, "the proxy 127.0.0.1 refused the connection"), (gone.Outcome, gone.Reason));
+        Assert.Equal((UpstreamOutcome.Unreachable, "the proxy in front of registry.test refused the connection"), (gone.Outcome, TestClients.WithoutId(gone.Reason)));
     }
 
     private PullThroughRule Rule(int port) => TestClients.Rule(new Uri($"https://registry.test:{port}"), "registry.test") with

@@ -21,7 +21,7 @@ public sealed class ReferrersTests
         await using var registry = await TestServer.StartAsync(context => context.Response.WriteAsync(Index));
         using var client = TestClients.Client(registry.Url);
 
-        var result = await client.GetReferrersAsync(TestClients.Repository, Subject, CancellationToken.None);
+        var result = await client.GetReferrersAsync(TestClients.Repository, Subject, null, CancellationToken.None);
 
         Assert.True(result.IsFound, result.Reason);
         Assert.Equal(Index, Encoding.UTF8.GetString(result.Value.Content.Span));
@@ -30,7 +30,7 @@ public sealed class ReferrersTests
     }
 
     [Fact]
-    public async Task Pages_are_merged_and_never_lead_elsewhere()
+    public async Task Pages_follow_each_other_and_never_lead_elsewhere()
     {
         await using var stranger = await TestServer.StartAsync(_ => Task.CompletedTask);
         await using var registry = await TestServer.StartAsync(context =>
@@ -41,31 +41,41 @@ public sealed class ReferrersTests
         });
         using var client = TestClients.Client(registry.Url);
 
-        var result = await client.GetReferrersAsync(TestClients.Repository, Subject, CancellationToken.None);
+        var digests = new List<string?>();
+        string? next = null;
+        do
+        {
+            var result = await client.GetReferrersAsync(TestClients.Repository, Subject, next, CancellationToken.None);
+            Assert.True(result.IsFound, result.Reason);
+            digests.Add((string?)JsonNode.Parse(result.Value.Content.Span)!["manifests"]![0]!["digest"]);
+            next = result.Value.Next;
+        }
+        while (next is not null);
 
-        var manifests = JsonNode.Parse(result.Value!.Content.Span)!["manifests"]!.AsArray();
-        Assert.Equal(["d1", "d2", "d3"], manifests.Select(manifest => (string?)manifest!["digest"]));
+        Assert.Equal(["d1", "d2", "d3"], digests);
         Assert.Equal([Api, $"{Api}?page=2", $"{Api}?page=3"], registry.Requests.Select(request => request.Target));
         Assert.Empty(stranger.Requests);
     }
 
-    [Fact]
-    public async Task Pages_without_end_are_given_up()
+    [Theory]
+    [InlineData(200, "<html>", UpstreamOutcome.BadAnswer)]
+    [InlineData(404, """{"errors":[{"code":"NAME_UNKNOWN"}]}""", UpstreamOutcome.NotFound)]
+    public async Task A_further_page_has_no_tag_that_stands_in_for_it(int status, string body, UpstreamOutcome expected)
     {
-        var page = 0;
         await using var registry = await TestServer.StartAsync(context =>
         {
-            context.Response.Headers.Link = $"<{Api}?page={++page}>; rel=\"next\"";
-            return context.Response.WriteAsync("""{"manifests":[]}""");
+            context.Response.Headers["Docker-Distribution-Api-Version"] = "registry/2.0";
+            context.Response.StatusCode = status;
+            return context.Response.WriteAsync(body);
         });
         using var client = TestClients.Client(registry.Url);
 
-        Assert.Equal(UpstreamOutcome.BadAnswer, (await client.GetReferrersAsync(TestClients.Repository, Subject, CancellationToken.None)).Outcome);
-        Assert.Equal(20, registry.Requests.Count);
+        Assert.Equal(expected, (await client.GetReferrersAsync(TestClients.Repository, Subject, "?page=2", CancellationToken.None)).Outcome);
+        Assert.Single(registry.Requests);
     }
 
     [Theory]
-    [InlineData(404, "")]
+    [InlineData(404, """{"errors":[{"code":"NAME_UNKNOWN"}]}""")]
     [InlineData(400, "")]
     [InlineData(405, "")]
     [InlineData(501, "")]
@@ -81,7 +91,7 @@ public sealed class ReferrersTests
         });
         using var client = TestClients.Client(registry.Url);
 
-        var result = await client.GetReferrersAsync(TestClients.Repository, Subject, CancellationToken.None);
+        var result = await client.GetReferrersAsync(TestClients.Repository, Subject, null, CancellationToken.None);
 
         Assert.True(result.IsFound, result.Reason);
         Assert.True(result.Value.IsFallback);
@@ -96,15 +106,56 @@ public sealed class ReferrersTests
     {
         await using var registry = await TestServer.StartAsync(context =>
         {
+            context.Response.Headers["Docker-Distribution-Api-Version"] = "registry/2.0";
             context.Response.StatusCode = context.Request.Path == Tag ? status : 404;
             return context.Response.WriteAsync(body);
         });
         using var client = TestClients.Client(registry.Url);
 
-        var result = await client.GetReferrersAsync(TestClients.Repository, Subject, CancellationToken.None);
+        var result = await client.GetReferrersAsync(TestClients.Repository, Subject, null, CancellationToken.None);
 
         Assert.True(result.IsFound, result.Reason);
         Assert.True(result.Value.IsFallback);
+        Assert.Empty(JsonNode.Parse(result.Value.Content.Span)!["manifests"]!.AsArray());
+    }
+
+    [Theory]
+    [InlineData("<html>")]
+    [InlineData("{}")]
+    [InlineData("""{"status":"starting"}""")]
+    [InlineData("""{"errors":[{"code":"UNKNOWN"}]}""")]
+    [InlineData("""{"errors":[],"manifests":[]}""")]
+    public async Task What_is_no_index_is_not_taken_for_none(string body)
+    {
+        await using var registry = await TestServer.StartAsync(context =>
+        {
+            context.Response.Headers["Docker-Distribution-Api-Version"] = "registry/2.0";
+            context.Response.StatusCode = context.Request.Path == Tag ? 404 : 200;
+            return context.Response.WriteAsync(body);
+        });
+        using var client = TestClients.Client(registry.Url);
+
+        Assert.Equal(UpstreamOutcome.BadAnswer, (await client.GetReferrersAsync(TestClients.Repository, Subject, null, CancellationToken.None)).Outcome);
+    }
+
+    /// <summary>GitLab looks a tag up as a digest where it has its form, so that the tag that stands in is the subject itself.</summary>
+    [Fact]
+    public async Task An_index_is_no_list_of_its_own_referrers()
+    {
+        var index = """{"schemaVersion":2,"manifests":[{"digest":"x"}]}"""u8.ToArray();
+        var subject = Digest.Sha256(index);
+        await using var registry = await TestServer.StartAsync(context =>
+        {
+            context.Response.Headers["Docker-Distribution-Api-Version"] = "registry/2.0";
+            var isTag = context.Request.Path == $"/v2/team/app/manifests/sha256-{subject.Hex}";
+            context.Response.StatusCode = isTag ? 200 : 404;
+            return context.Response.Body.WriteAsync(isTag ? index : []).AsTask();
+        });
+        using var client = TestClients.Client(registry.Url);
+
+        var result = await client.GetReferrersAsync(TestClients.Repository, subject, null, CancellationToken.None);
+
+        Assert.True(result.IsFound, result.Reason);
         Assert.Empty(JsonNode.Parse(result.Value.Content.Span)!["manifests"]!.AsArray());
     }
 
@@ -114,12 +165,13 @@ public sealed class ReferrersTests
         var subject = Digest.Parse("sha512:" + new string('a', 128));
         await using var registry = await TestServer.StartAsync(context =>
         {
+            context.Response.Headers["Docker-Distribution-Api-Version"] = "registry/2.0";
             context.Response.StatusCode = 404;
             return Task.CompletedTask;
         });
         using var client = TestClients.Client(registry.Url);
 
-        await client.GetReferrersAsync(TestClients.Repository, subject, CancellationToken.None);
+        await client.GetReferrersAsync(TestClients.Repository, subject, null, CancellationToken.None);
 
         Assert.Equal($"/v2/team/app/manifests/sha512-{new string('a', 64)}", registry.Requests.Last().Target);
     }
@@ -132,12 +184,13 @@ public sealed class ReferrersTests
     {
         await using var registry = await TestServer.StartAsync(context =>
         {
+            context.Response.Headers["Docker-Distribution-Api-Version"] = "registry/2.0";
             context.Response.StatusCode = status;
             return Task.CompletedTask;
         });
         using var client = TestClients.Client(registry.Url);
 
-        Assert.Equal(expected, (await client.GetReferrersAsync(TestClients.Repository, Subject, CancellationToken.None)).Outcome);
+        Assert.Equal(expected, (await client.GetReferrersAsync(TestClients.Repository, Subject, null, CancellationToken.None)).Outcome);
         Assert.Single(registry.Requests);
     }
 }

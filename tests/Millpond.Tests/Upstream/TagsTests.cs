@@ -53,7 +53,8 @@ public sealed class TagsTests
 
     [Theory]
     [InlineData("""{"tags":null}""", "")]
-    [InlineData("{}", "")]
+    [InlineData("""{"name":"team/app"}""", "")]
+    [InlineData("""{"tags":["ok","\ud800","\u006fk2"],"\udfff":1}""", "ok ok2")]
     [InlineData("""{"tags":[]}""", "")]
     [InlineData("""{"tags":["ok",7,null,"../x","","also-ok"]}""", "ok also-ok")]
     public async Task What_is_no_tag_is_left_out(string body, string expected)
@@ -68,6 +69,10 @@ public sealed class TagsTests
     [InlineData("<html>")]
     [InlineData("[]")]
     [InlineData("""{"tags":{}}""")]
+    [InlineData("{}")]
+    [InlineData("""{"status":"starting"}""")]
+    [InlineData("""{"name":"team/app","errors":[{"code":"UNKNOWN"}]}""")]
+    [InlineData("""{"errors":[],"tags":[]}""")]
     public async Task What_is_no_list_is_a_bad_answer(string body)
     {
         await using var registry = await TestServer.StartAsync(context => context.Response.WriteAsync(body));

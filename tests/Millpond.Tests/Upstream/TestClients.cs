@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging.Abstractions;
 using Millpond.Images;
 using Millpond.Server.Configuration;
@@ -26,6 +27,9 @@ internal static class TestClients
         NullLogger<UpstreamClient>.Instance,
         network ?? NetworkAccess.System,
         environment ?? (_ => null));
+
+    /// <summary>A reason without the id of the log line that says more.</summary>
+    public static string WithoutId(string reason) => Regex.Replace(reason, @" \(log id [0-9a-f]{6}\)$", "");
 
     public static UpstreamClient Client(Uri upstream) => Client(Rule(upstream));
 

@@ -45,7 +45,7 @@ public sealed class TimeoutTests
 
         var result = await pending;
         Assert.Equal(UpstreamOutcome.Timeout, result.Outcome);
-        Assert.StartsWith("the token service 127.0.0.1 of upstream.test did not answer within 30 s", result.Reason, StringComparison.Ordinal);
+        Assert.StartsWith("the token service of upstream.test did not answer within 30 s", result.Reason, StringComparison.Ordinal);
         registry.ReleaseTokens();
     }
 
@@ -140,7 +140,7 @@ public sealed class TimeoutTests
         Assert.False(pending.IsCompleted);
         time.Advance(TimeSpan.FromSeconds(0.1));
 
-        Assert.Equal((UpstreamOutcome.Timeout, $"no connection to far.test within {seconds} s (timeouts.connect)"), await pending);
+        Assert.Equal((UpstreamOutcome.Timeout, $"no connection to upstream.test within {seconds} s (timeouts.connect)"), await pending);
     }
 
     [Fact]
@@ -166,8 +166,8 @@ public sealed class TimeoutTests
     }
 
     [Theory]
-    [InlineData(SocketError.HostNotFound, UpstreamOutcome.Unreachable, "the name of far.test could not be resolved (DNS)")]
-    [InlineData(SocketError.TryAgain, UpstreamOutcome.Unreachable, "the name of far.test could not be resolved (DNS)")]
+    [InlineData(SocketError.HostNotFound, UpstreamOutcome.Unreachable, "the name of upstream.test could not be resolved (DNS)")]
+    [InlineData(SocketError.TryAgain, UpstreamOutcome.Unreachable, "the name of upstream.test could not be resolved (DNS)")]
     public async Task A_name_without_address_is_unreachable(SocketError error, UpstreamOutcome outcome, string reason)
     {
         var network = NetworkAccess.System with { Resolve = (_, _) => Task.FromException<IPAddress[]>(new SocketException((int)error)) };
@@ -177,10 +177,10 @@ public sealed class TimeoutTests
     }
 
     [Theory]
-    [InlineData(SocketError.ConnectionRefused, UpstreamOutcome.Unreachable, "far.test refused the connection")]
-    [InlineData(SocketError.TimedOut, UpstreamOutcome.Timeout, "no connection to far.test: it does not answer")]
-    [InlineData(SocketError.NetworkUnreachable, UpstreamOutcome.Unreachable, "there is no route to far.test")]
-    [InlineData(SocketError.ConnectionReset, UpstreamOutcome.Unreachable, "the connection to far.test broke")]
+    [InlineData(SocketError.ConnectionRefused, UpstreamOutcome.Unreachable, "upstream.test refused the connection")]
+    [InlineData(SocketError.TimedOut, UpstreamOutcome.Timeout, "no connection to upstream.test: it does not answer")]
+    [InlineData(SocketError.NetworkUnreachable, UpstreamOutcome.Unreachable, "there is no route to upstream.test")]
+    [InlineData(SocketError.ConnectionReset, UpstreamOutcome.Unreachable, "the connection to upstream.test broke")]
     public async Task What_hinders_a_connection_is_told(SocketError error, UpstreamOutcome outcome, string reason)
     {
         var network = TestClients.Names(("far.test", ["8.8.8.8"])) with { Dial = (_, _) => Task.FromException<Stream>(new SocketException((int)error)) };
@@ -198,7 +198,7 @@ public sealed class TimeoutTests
         listener.Stop();
         using var client = TestClients.Client(new Uri($"http://127.0.0.1:{port}"));
 
-        Assert.Equal((UpstreamOutcome.Unreachable, "127.0.0.1 refused the connection"), await OutcomeOf(client.PingAsync(CancellationToken.None)));
+        Assert.Equal((UpstreamOutcome.Unreachable, "upstream.test refused the connection"), await OutcomeOf(client.PingAsync(CancellationToken.None)));
     }
 
     [Theory]
@@ -271,6 +271,6 @@ public sealed class TimeoutTests
         where T : class
     {
         var result = await pending;
-        return (result.Outcome, result.Reason);
+        return (result.Outcome, TestClients.WithoutId(result.Reason));
     }
 }

@@ -191,7 +191,7 @@ public sealed class TokenFlowTests
         var result = await client.HeadManifestAsync(TestClients.Repository, "latest", CancellationToken.None);
 
         Assert.Equal(expected, result.Outcome);
-        Assert.Contains("the token service 127.0.0.1 of upstream.test", result.Reason, StringComparison.Ordinal);
+        Assert.Contains("the token service of upstream.test", result.Reason, StringComparison.Ordinal);
         Assert.DoesNotContain("s3cret", result.Reason, StringComparison.Ordinal);
         if (status is 429 or >= 500)
         {
@@ -200,7 +200,9 @@ public sealed class TokenFlowTests
 
         registry.TokenAnswer = null;
         Assert.Equal(UpstreamOutcome.Found, (await client.HeadManifestAsync(TestClients.Repository, "latest", CancellationToken.None)).Outcome);
-        Assert.Equal(2, registry.TokenRequests.Count());
+
+        // What 403 means, the service is asked once more, without a scope.
+        Assert.Equal(status == 403 ? 3 : 2, registry.TokenRequests.Count());
     }
 
     [Fact]
@@ -267,6 +269,6 @@ public sealed class TokenFlowTests
 
         var result = await client.GetManifestAsync(TestClients.Repository, "latest", CancellationToken.None);
 
-        Assert.Contains("robot may not log in with …", result.Reason, StringComparison.Ordinal);
+        Assert.Contains("robot may not log in with [redacted]", result.Reason, StringComparison.Ordinal);
     }
 }

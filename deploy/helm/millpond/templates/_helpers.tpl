@@ -29,6 +29,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ include "millpond.name" . }}-admission
 {{- end }}
 
+{{/* Beside the configuration, for pods that answer reviews. */}}
+{{- define "millpond.clientCa" -}}
+{{- if and .Values.admission.enabled .Values.admission.clientCa }}
+client-ca.crt: |
+  {{- .Values.admission.clientCa | trim | nindent 2 }}
+{{- end }}
+{{- end }}
+
 {{- define "millpond.admissionEnv" -}}
 - name: MILLPOND__ADMISSION__LISTEN
   value: https://0.0.0.0:8443
@@ -38,6 +46,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   value: {{ append .Values.admission.excludeNamespaces .Release.Namespace | uniq | join "," | quote }}
 - name: MILLPOND__ADMISSION__OWNIMAGES
   value: {{ .Values.image.repository | quote }}
+{{- if .Values.admission.clientCa }}
+- name: MILLPOND__ADMISSION__CLIENTCA
+  value: /etc/millpond/client-ca.crt
+{{- end }}
 {{- if .Values.admission.tls.secretName }}
 - name: MILLPOND__ADMISSION__TLS__CERTIFICATE
   value: /etc/millpond-admission/tls.crt
@@ -65,10 +77,11 @@ livenessProbe:
 readinessProbe:
   httpGet: {path: /readyz, port: operations}
   periodSeconds: 5
+# Answers once everything of the start is done: the liveness probe waits for it, so that a first start on a slow disk is not killed and begun anew.
 startupProbe:
   httpGet: {path: /healthz, port: operations}
-  periodSeconds: 1
-  failureThreshold: 60
+  periodSeconds: 2
+  failureThreshold: {{ div (add .Values.startupSeconds 1) 2 }}
 {{- end }}
 
 {{- define "millpond.pod" -}}
@@ -90,10 +103,23 @@ tolerations: {{- toYaml . | nindent 2 }}
 terminationGracePeriodSeconds: 60
 {{- end }}
 
+{{/* What there is of `config` for reviews alone: names and what may be pulled by them. How an upstream is reached, and who may pull, is none of their business. */}}
+{{- define "millpond.reviewConfig" -}}
+{{- $config := pick .Values.config "presets" "publicUrl" "admission" "log" "shutdown" -}}
+{{- $rules := list -}}
+{{- range .Values.config.rules -}}
+{{- $rule := pick . "prefix" "upstream" "upstreamRepositoryPrefix" "anonymous" "allow" "deny" "hosts" -}}
+{{- if hasKey . "credential" -}}{{- $rule = set $rule "anonymous" true -}}{{- end -}}
+{{- $rules = append $rules $rule -}}
+{{- end -}}
+{{- if $rules -}}{{- $config = set $config "rules" $rules -}}{{- end -}}
+{{- toYaml $config -}}
+{{- end }}
+
 {{- define "millpond.podMeta" -}}
 annotations:
   # A change of the configuration is a change of the pods.
-  checksum/config: {{ toYaml .Values.config | sha256sum }}
+  checksum/config: {{ print (toYaml .Values.config) .Values.admission.clientCa | sha256sum }}
   # Whatever reviews there are, by this server or another.
   millpond.dev/rewrite: "false"
   {{- with .Values.podAnnotations }}

@@ -8,12 +8,14 @@ namespace Millpond.Server.Upstream.Tokens;
 
 /// <summary>
 /// What goes only to the upstream's own origin: the rule's extra headers, and the answer to its challenge (token or Basic), renewed
-/// once when it is refused. A request that was led elsewhere passes bare, and a stranger's challenge is not answered.
+/// once when it is refused. A request that was led elsewhere passes bare; the challenge of a registry there is <see cref="RedirectedRegistry"/>'s.
 /// </summary>
 internal sealed class AuthenticationHandler(
-    PullThroughRule rule, UpstreamCredentials credentials, TokenCache tokens, Func<Uri, string> nameOfRealm, HttpMessageHandler inner)
+    PullThroughRule rule, UpstreamCredentials credentials, TokenCache tokens, string nameOfRealm, SecretWords words, HttpMessageHandler inner)
     : DelegatingHandler(inner)
 {
+    private readonly RedirectedRegistry elsewhere = new(rule, tokens, nameOfRealm);
+
     // What the upstream challenged with last: later requests answer it before it is asked. Null until then.
     private Answer? known;
 
@@ -33,7 +35,8 @@ internal sealed class AuthenticationHandler(
         }
 
         var credential = await ReadCredentialAsync(cancellationToken);
-        var tried = await AuthorizeAsync(request, Volatile.Read(ref known), scope, credential, exchange, cancellationToken);
+        var remembered = Volatile.Read(ref known);
+        var (tried, failure) = await AnswerRememberedAsync(request, remembered, scope, credential, exchange, cancellationToken);
         var response = await SendOwnAsync(request, exchange, cancellationToken);
         if (response.StatusCode != HttpStatusCode.Unauthorized)
         {
@@ -52,25 +55,65 @@ internal sealed class AuthenticationHandler(
         }
 
         response.Dispose();
-        Volatile.Write(ref known, answer);
+        if (failure is not null && answer == remembered)
+        {
+            throw failure.Again();
+        }
+
         await AuthorizeAsync(request, answer, scope, credential, exchange, cancellationToken);
+        Volatile.Write(ref known, answer);
         return await SendOwnAsync(request, exchange, cancellationToken);
+    }
+
+    /// <summary>
+    /// Answers what the upstream challenged with last. Where that fails it is forgotten and the request goes bare, once: the upstream may
+    /// have moved its token service, and says so only to who asks.
+    /// </summary>
+    private async ValueTask<(Attempt? Tried, UpstreamException? Failure)> AnswerRememberedAsync(
+        HttpRequestMessage request, Answer? remembered, string scope, UpstreamCredential? credential, Exchange exchange, CancellationToken cancellationToken)
+    {
+        var isGood = false;
+        try
+        {
+            var tried = await AuthorizeAsync(request, remembered, scope, credential, exchange, cancellationToken);
+            isGood = true;
+            return (tried, null);
+        }
+        catch (UpstreamException e) when (e.Outcome != UpstreamOutcome.Throttled)
+        {
+            return (null, e);
+        }
+        finally
+        {
+            if (!isGood)
+            {
+                Interlocked.CompareExchange(ref known, null, remembered);
+            }
+        }
     }
 
     private async Task<HttpResponseMessage> PassAsync(HttpRequestMessage request, Uri target, Exchange? exchange, CancellationToken cancellationToken)
     {
-        if (exchange is not null)
+        if (exchange is null)
         {
-            exchange.LeftOrigin = true;
-            exchange.WaitingFor = $"{target.IdnHost}, where {rule.UpstreamName} redirects to,";
+            return await base.SendAsync(request, cancellationToken);
         }
 
-        return await base.SendAsync(request, cancellationToken);
+        exchange.LeftOrigin = true;
+        return TokenRealm.IsOrigin(target, rule.Upstream)
+            ? await SendElsewhereAsync(cancellationToken)
+            : await elsewhere.SendAsync(request, target, exchange, ReadCredentialAsync, SendElsewhereAsync, cancellationToken);
+
+        Task<HttpResponseMessage> SendElsewhereAsync(CancellationToken token)
+        {
+            exchange.WaitFor($"the host that {rule.UpstreamName} redirects to", target.IdnHost);
+            return base.SendAsync(request, token);
+        }
     }
 
     private async Task<HttpResponseMessage> SendOwnAsync(HttpRequestMessage request, Exchange exchange, CancellationToken cancellationToken)
     {
-        exchange.WaitingFor = rule.UpstreamName;
+        exchange.WaitFor(rule.UpstreamName);
         var response = await base.SendAsync(request, cancellationToken);
         exchange.RateLimit = RateLimitHeaders.Read(response) ?? exchange.RateLimit;
         return response;
@@ -93,11 +136,17 @@ internal sealed class AuthenticationHandler(
     {
         try
         {
-            return await credentials.GetAsync(rule.Credential, cancellationToken);
+            var credential = await credentials.GetAsync(rule.Credential, cancellationToken);
+            words.Sent(credential, null);
+            return credential;
         }
         catch (CredentialUnreadableException e)
         {
-            throw new UpstreamException(UpstreamOutcome.Refused, $"{e.Message} (rule {rule.Prefix})");
+            throw new UpstreamException(UpstreamOutcome.Refused, $"the credential of rule {rule.Prefix} cannot be read")
+            {
+                Detail = e.Message,
+                IsCredentialRefused = true,
+            };
         }
     }
 
@@ -107,15 +156,17 @@ internal sealed class AuthenticationHandler(
         switch (answer)
         {
             case { Realm: { } realm }:
-                exchange.WaitingFor = nameOfRealm(realm);
+                exchange.WaitFor(nameOfRealm, realm.IdnHost);
                 var key = new TokenKey(realm, answer.Service, scope, credential?.Version ?? UpstreamCredentials.AnonymousVersion);
                 var token = await tokens.GetAsync(key, credential, cancellationToken);
                 request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token.Value);
                 exchange.Sent(credential, token.Value);
+                exchange.IsBasic = false;
                 return new Attempt(key, token);
             case { IsBasic: true } when credential is not null:
                 request.Headers.Authorization = TokenService.BasicOf(credential);
                 exchange.Sent(credential, request.Headers.Authorization.Parameter);
+                exchange.IsBasic = true;
                 return new Attempt(null, null);
             default:
                 return null;

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using Millpond.Images;
 using Millpond.Server.Configuration;
 using Millpond.Server.Credentials;
 using Millpond.Server.Upstream.Transport;
@@ -9,7 +10,7 @@ using Millpond.Server.Upstream.Transport;
 namespace Millpond.Server.Upstream.Tokens;
 
 /// <summary>Asks a token service for a token, as the distribution project's token specification has it.</summary>
-internal sealed class TokenService(PullThroughRule rule, HttpMessageHandler sockets, TimeProvider time) : IDisposable
+internal sealed class TokenService(PullThroughRule rule, SecretWords words, HttpMessageHandler sockets, TimeProvider time) : IDisposable
 {
     private const int MaxAnswerBytes = 256 * 1024;
     private const int MaxTokenLength = 32 * 1024;
@@ -21,17 +22,22 @@ internal sealed class TokenService(PullThroughRule rule, HttpMessageHandler sock
     private readonly HttpMessageInvoker invoker = new(sockets);
 
     /// <summary>In words for reasons.</summary>
-    public string Name(Uri realm) => $"the token service {realm.IdnHost} of {rule.UpstreamName}";
+    public string Name { get; } = $"the token service of {rule.UpstreamName}";
 
     public async Task<Token> RequestAsync(TokenKey key, UpstreamCredential? credential, CancellationToken cancellationToken)
     {
-        var who = Name(key.Realm);
+        var who = Name;
         using var deadline = new CancellationTokenSource(rule.Timeouts.FirstByte, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token);
         try
         {
             using var request = Request(key, credential);
             using var response = await invoker.SendAsync(request, both.Token);
+            if (response.StatusCode == HttpStatusCode.Forbidden && credential is not null && await IsAcceptedAsync(key, credential, both.Token))
+            {
+                throw new UpstreamException(UpstreamOutcome.Refused, $"{who} gives no token for {key.Scope} (403), though it takes the credential of rule {rule.Prefix}");
+            }
+
             if (response.StatusCode != HttpStatusCode.OK)
             {
                 throw OfStatus(response, who, credential);
@@ -44,13 +50,24 @@ internal sealed class TokenService(PullThroughRule rule, HttpMessageHandler sock
         {
             throw new UpstreamException(UpstreamOutcome.Timeout, $"{who} did not answer within {Words.Of(rule.Timeouts.FirstByte)} (timeouts.firstByte)");
         }
-        catch (Exception e) when (e is not UpstreamException && !cancellationToken.IsCancellationRequested && NetworkFailures.Of(e, who) is { } failure)
+        catch (Exception e) when (e is not UpstreamException && !cancellationToken.IsCancellationRequested && NetworkFailures.Of(e, who, words) is { } failure)
         {
             throw failure;
         }
     }
 
     public void Dispose() => invoker.Dispose();
+
+    /// <summary>
+    /// Whether a credential is good for anything. GitHub's and GitLab's services answer 403 to a wrong credential, and to a good one that asks
+    /// for an image which is absent or not for it: without a scope only the first is refused.
+    /// </summary>
+    private async Task<bool> IsAcceptedAsync(TokenKey key, UpstreamCredential credential, CancellationToken cancellationToken)
+    {
+        using var request = Request(key with { Scope = "" }, credential);
+        using var response = await invoker.SendAsync(request, cancellationToken);
+        return response.StatusCode == HttpStatusCode.OK;
+    }
 
     private static HttpRequestMessage Request(TokenKey key, UpstreamCredential? credential)
     {
@@ -71,7 +88,7 @@ internal sealed class TokenService(PullThroughRule rule, HttpMessageHandler sock
 
         void Append(string name, string? value)
         {
-            if (value is not null)
+            if (!string.IsNullOrEmpty(value))
             {
                 query.Append(query.Length == 0 ? "" : "&").Append(name).Append('=').Append(Uri.EscapeDataString(value));
             }
@@ -93,7 +110,10 @@ internal sealed class TokenService(PullThroughRule rule, HttpMessageHandler sock
         {
             401 or 403 => new(
                 UpstreamOutcome.Refused,
-                credential is null ? $"{who} gives no anonymous token ({status})" : $"{who} refused the credential of rule {rule.Prefix} ({status})"),
+                credential is null ? $"{who} gives no anonymous token ({status})" : $"{who} refused the credential of rule {rule.Prefix} ({status})")
+            {
+                IsCredentialRefused = credential is not null,
+            },
             429 => new(UpstreamOutcome.Throttled, $"{who} throttles (429)", retryAfter),
             >= 500 => new(UpstreamOutcome.ServerError, $"{who} answered {status}", retryAfter),
             _ => new(UpstreamOutcome.BadAnswer, $"{who} answered {status}", retryAfter),
@@ -102,28 +122,20 @@ internal sealed class TokenService(PullThroughRule rule, HttpMessageHandler sock
 
     private Token Parse(ReadOnlyMemory<byte> content, string who)
     {
-        try
+        using var document = ForeignJson.TryParse(content) ?? throw Malformed(who, "an answer that is not JSON");
+        var root = document.RootElement;
+        if ((Text(root, "token") ?? Text(root, "access_token")) is not { } value)
         {
-            using var document = JsonDocument.Parse(content);
-            var root = document.RootElement;
-            if (root.ValueKind == JsonValueKind.Object && (Text(root, "token") ?? Text(root, "access_token")) is { } value)
-            {
-                // It becomes a header line.
-                return value.Length <= MaxTokenLength && value.All(c => c is > ' ' and < '\u007f')
-                    ? new Token(value, LifeOf(root), time.GetTimestamp())
-                    : throw Malformed(who, "a token that is none");
-            }
-
             throw Malformed(who, "an answer without a token");
         }
-        catch (JsonException)
-        {
-            throw Malformed(who, "an answer that is not JSON");
-        }
+
+        // It becomes a header line.
+        return value.Length <= MaxTokenLength && value.All(c => c is > ' ' and < '\u007f')
+            ? new Token(value, LifeOf(root), time.GetTimestamp())
+            : throw Malformed(who, "a token that is none");
     }
 
-    private static string? Text(JsonElement element, string name) =>
-        element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 } text ? text : null;
+    private static string? Text(JsonElement json, string name) => json.TextOf(name) is { Length: > 0 } text ? text : null;
 
     private static TimeSpan LifeOf(JsonElement root)
     {

@@ -5,104 +5,89 @@ using Millpond.Server.Configuration;
 namespace Millpond.Server.Upstream.Transport;
 
 /// <summary>
-/// Where a redirect or a token realm may lead: not to loopback, link-local or private addresses, unless the upstream itself is there or
-/// the rule says so. Judged on the addresses a connection is about to be made to, so that a name cannot change its meaning in between.
+/// Where a redirect or a token realm may lead: to private addresses only where the upstream is private itself or the rule says so, and to
+/// loopback or link-local ones only where the upstream is there itself, whatever the rule says: any service of this machine, and the
+/// credentials that a cloud gives it, would be a redirect away. Judged on the addresses a connection is about to be made to, so that a
+/// name cannot change its meaning in between.
 /// </summary>
 internal sealed class AddressRules(
     PullThroughRule rule, IEnumerable<Uri> trusted, Func<string, CancellationToken, Task<IPAddress[]>> resolve)
 {
-    private static readonly IPNetwork[] PrivateNetworks =
-    [
-        .. ((string[])
-        [
-            "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.168.0.0/16",
-            "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4", "::/127", "100::/64", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
-        ]).Select(IPNetwork.Parse),
-    ];
-
-    // Networks whose addresses carry an IPv4 address, with the byte it begins at.
-    private static readonly (IPNetwork Network, int Offset)[] Carriers =
-    [
-        (IPNetwork.Parse("::/96"), 12), (IPNetwork.Parse("64:ff9b::/96"), 12), (IPNetwork.Parse("64:ff9b:1::/48"), 12), (IPNetwork.Parse("2002::/16"), 2),
-    ];
+    // What a proxy that stands in a cloud would take for its metadata service.
+    private static readonly string[] MetadataNames = ["metadata.google.internal", "metadata"];
 
     private readonly HashSet<(string Host, int Port)> trusted = [.. trusted.Select(uri => (uri.IdnHost.ToLowerInvariant(), uri.Port))];
-
-    /// <summary>Whether an address is loopback, link-local, private, or otherwise not one of the open Internet.</summary>
-    public static bool IsPrivate(IPAddress address)
-    {
-        if (address.IsIPv4MappedToIPv6)
-        {
-            return IsPrivate(address.MapToIPv4());
-        }
-
-        if (PrivateNetworks.Any(network => network.Contains(address)))
-        {
-            return true;
-        }
-
-        foreach (var (network, offset) in Carriers)
-        {
-            if (network.Contains(address))
-            {
-                return IsPrivate(new IPAddress(address.GetAddressBytes().AsSpan(offset, 4)));
-            }
-        }
-
-        return false;
-    }
 
     /// <summary>Of a host's addresses those that may be connected to.</summary>
     /// <exception cref="UpstreamException">None may.</exception>
     public async ValueTask<IPAddress[]> PermitAsync(string host, int port, IPAddress[] addresses, CancellationToken cancellationToken)
     {
-        if (rule.PrivateRedirects || IsTrusted(host, port) || !addresses.Any(IsPrivate) || await IsUpstreamPrivateAsync(cancellationToken))
+        if (IsTrusted(host, port) || addresses.All(address => AddressReach.Of(address) == Reach.Open))
         {
             return addresses;
         }
 
-        var open = Array.FindAll(addresses, address => !IsPrivate(address));
-        return open.Length > 0 ? open : throw Refused(host, Array.Find(addresses, IsPrivate));
+        var upstream = await UpstreamReachesAsync(cancellationToken);
+        var allowed = Array.FindAll(addresses, address => IsAllowed(AddressReach.Of(address), upstream));
+        return allowed.Length > 0 ? allowed : throw Refused(host, addresses.MaxBy(AddressReach.Of));
     }
 
     /// <summary>Through a proxy only an address that is written out can be judged: names are the proxy's to resolve.</summary>
     /// <exception cref="UpstreamException">It may not be asked for.</exception>
     public void CheckProxied(Uri target)
     {
-        if (!rule.PrivateRedirects
-            && !IsTrusted(target.IdnHost, target.Port)
-            && IsWrittenPrivate(target.IdnHost)
-            && !IsWrittenPrivate(rule.Upstream.IdnHost))
+        if (!IsTrusted(target.IdnHost, target.Port) && !IsAllowed(Written(target.IdnHost), [Written(rule.Upstream.IdnHost)]))
         {
             throw Refused(target.IdnHost, null);
         }
     }
 
-    private static bool IsWrittenPrivate(string host)
+    private static Reach Written(string host)
     {
         var name = host.TrimEnd('.');
-        return IPAddress.TryParse(name, out var address)
-            ? IsPrivate(address)
-            : name.Equals("localhost", StringComparison.OrdinalIgnoreCase) || name.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase);
+        if (IPAddress.TryParse(name, out var address))
+        {
+            return AddressReach.Of(address);
+        }
+
+        var isLocal = name.Equals("localhost", StringComparison.OrdinalIgnoreCase) || name.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase);
+        return isLocal ? Reach.Loopback : MetadataNames.Contains(name, StringComparer.OrdinalIgnoreCase) ? Reach.LinkLocal : Reach.Open;
     }
+
+    /// <param name="upstream">Of all addresses of the upstream; none where it has no address now.</param>
+    private bool IsAllowed(Reach target, Reach[] upstream) => target switch
+    {
+        Reach.Open => true,
+        Reach.Private => rule.PrivateRedirects || upstream is not [] && !upstream.Contains(Reach.Open),
+        _ => upstream is not [] && upstream.All(reach => reach == target),
+    };
 
     private bool IsTrusted(string host, int port) => trusted.Contains((host.ToLowerInvariant(), port));
 
-    private async ValueTask<bool> IsUpstreamPrivateAsync(CancellationToken cancellationToken)
+    private async ValueTask<Reach[]> UpstreamReachesAsync(CancellationToken cancellationToken)
     {
         try
         {
-            var addresses = await resolve(rule.Upstream.IdnHost, cancellationToken);
-            return addresses.Length > 0 && addresses.All(IsPrivate);
+            return [.. (await resolve(rule.Upstream.IdnHost, cancellationToken)).Select(AddressReach.Of)];
         }
         catch (SocketException)
         {
-            return false;
+            return [];
         }
     }
 
-    private UpstreamException Refused(string host, IPAddress? address) => new(
-        UpstreamOutcome.BadAnswer,
-        $"{rule.UpstreamName} leads to {host}{(address is null ? "" : $" ({address})")}, a private address; "
-        + $"set privateRedirects in rule {rule.Prefix} if it may");
+    private UpstreamException Refused(string host, IPAddress? address)
+    {
+        var reach = address is null ? Written(host) : AddressReach.Of(address);
+        var (what, remedy) = reach switch
+        {
+            Reach.Loopback => ("an address of this machine", "only an upstream that is on it may lead there"),
+            Reach.LinkLocal => ("a link-local or metadata address", "only an upstream that is there itself may lead there"),
+            _ => ("a private address", $"set privateRedirects in rule {rule.Prefix} if it may"),
+        };
+        return new(UpstreamOutcome.BadAnswer, $"{rule.UpstreamName} leads to {what}; {remedy}")
+        {
+            Detail = $"{host}{(address is null ? "" : $" ({address})")}",
+        };
+    }
 }

@@ -15,7 +15,7 @@ internal sealed class RedirectHandler(PullThroughRule rule, HttpMessageHandler i
     {
         var exchange = Exchange.Of(request);
         var response = await FollowAsync(request, exchange, cancellationToken);
-        if (exchange is not { LeftOrigin: true } || response.StatusCode is not (HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden))
+        if (exchange is not { LeftOrigin: true, IsAnsweredElsewhere: false } || response.StatusCode is not (HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden))
         {
             return response;
         }

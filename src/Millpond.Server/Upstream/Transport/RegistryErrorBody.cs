@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Millpond.Images;
 
 namespace Millpond.Server.Upstream.Transport;
 
@@ -13,29 +14,28 @@ internal sealed record RegistryErrorBody(string Code, string Message)
     {
         try
         {
-            var content = await BoundedBody.ReadStartAsync(response, MaxBytes, cancellationToken);
-            using var document = JsonDocument.Parse(content);
-            if (document.RootElement.ValueKind != JsonValueKind.Object
-                || !document.RootElement.TryGetProperty("errors", out var errors)
-                || errors.ValueKind != JsonValueKind.Array
-                || errors.GetArrayLength() == 0
-                || errors[0].ValueKind != JsonValueKind.Object)
-            {
-                return null;
-            }
-
-            return new RegistryErrorBody(Text(errors[0], "code"), Text(errors[0], "message"));
+            return Read(await BoundedBody.ReadStartAsync(response, MaxBytes, cancellationToken));
         }
-        catch (Exception e) when (e is JsonException or IOException or HttpRequestException or OperationCanceledException)
+        catch (Exception e) when (e is IOException or HttpRequestException or OperationCanceledException)
         {
             // The status alone says enough.
             return null;
         }
     }
 
-    /// <summary>For a reason, on one line.</summary>
-    public override string ToString() => Words.Quote(Message.Length == 0 ? Code : $"{Code}: {Message}", MaxQuote);
+    private static RegistryErrorBody? Read(ReadOnlyMemory<byte> content)
+    {
+        using var document = ForeignJson.TryParse(content);
+        return document?.RootElement.ValueKind == JsonValueKind.Object
+            && document.RootElement.TryGetProperty("errors", out var errors) && errors.ValueKind == JsonValueKind.Array
+            && errors.GetArrayLength() > 0 && errors[0].ValueKind == JsonValueKind.Object
+                ? new RegistryErrorBody(errors[0].TextOf("code") ?? "", errors[0].TextOf("message") ?? "")
+                : null;
+    }
 
-    private static string Text(JsonElement element, string name) =>
-        element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() ?? "" : "";
+    /// <summary>Whether it is a registry's: the distribution spec's codes are upper-case words.</summary>
+    public bool IsRegistrys => Code.Length > 0 && Code.All(c => char.IsAsciiLetterUpper(c) || c == '_');
+
+    /// <summary>For a reason: on one line, without anything secret that it repeats.</summary>
+    public string Quote(SecretWords words) => words.Quote(Message.Length == 0 ? Code : $"{Code}: {Message}", MaxQuote);
 }

@@ -42,7 +42,9 @@ internal sealed class UpstreamConnector(
         var within = Exchange.Of(context.InitialRequestMessage)?.ConnectWithin ?? rule.Timeouts.Connect;
         using var timeout = new CancellationTokenSource(within, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
-        var who = viaProxy ? $"the proxy {host}" : host;
+        var who = viaProxy ? $"the proxy in front of {rule.UpstreamName}" : Exchange.Of(context.InitialRequestMessage)?.WaitingFor ?? $"the token service of {rule.UpstreamName}";
+        // What clients are told says it all where the rule names the upstream by its host.
+        var detail = !viaProxy && (rule.UpstreamName == host || rule.UpstreamName == $"{host}:{port}") ? "" : $"{host}:{port}";
         try
         {
             var addresses = await network.Resolve(host, both.Token);
@@ -56,11 +58,15 @@ internal sealed class UpstreamConnector(
         }
         catch (OperationCanceledException) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            throw new UpstreamException(UpstreamOutcome.Timeout, $"no connection to {who} within {Words.Of(within)} (timeouts.connect)");
+            throw new UpstreamException(UpstreamOutcome.Timeout, $"no connection to {who} within {Words.Of(within)} (timeouts.connect)")
+            {
+                Detail = detail,
+                IsOfConnection = true,
+            };
         }
         catch (SocketException e)
         {
-            throw NetworkFailures.OfSocket(e, who);
+            throw NetworkFailures.OfSocket(e, who).At(detail);
         }
     }
 }

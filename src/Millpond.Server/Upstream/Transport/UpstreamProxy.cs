@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using Millpond.Server.Configuration;
 
 namespace Millpond.Server.Upstream.Transport;
@@ -36,6 +37,21 @@ internal sealed class UpstreamProxy : IWebProxy
 
     /// <inheritdoc/>
     public ICredentials? Credentials { get; set; }
+
+    /// <summary>What the proxies are shown to let us in, as their URLs have it and as it is sent.</summary>
+    public IEnumerable<string> Logins()
+    {
+        foreach (var info in new[] { forHttp, forHttps }.Select(proxy => proxy?.UserInfo).Where(info => !string.IsNullOrEmpty(info)).Distinct())
+        {
+            var login = Uri.UnescapeDataString(info!);
+            yield return login;
+            yield return Convert.ToBase64String(Encoding.UTF8.GetBytes(login));
+            if (login.IndexOf(':', StringComparison.Ordinal) is >= 0 and var colon)
+            {
+                yield return login[(colon + 1)..];
+            }
+        }
+    }
 
     /// <inheritdoc/>
     public Uri? GetProxy(Uri destination)

@@ -56,10 +56,13 @@ internal static class UpstreamTrust
             return true;
         }
 
-        throw Failed($"neither the system nor the bundle {bundle} (tls.ca) vouches for its certificate: "
-            + string.Join(", ", own.ChainStatus.Select(status => status.Status).Distinct()));
+        throw Failed($"neither the system nor the bundle of the rule (tls.ca) vouches for its certificate: "
+            + string.Join(", ", own.ChainStatus.Select(status => status.Status).Distinct()), $"the bundle is {bundle}");
 
-        UpstreamException Failed(string why) => new(UpstreamOutcome.TlsFailure, $"the TLS connection for {rule.UpstreamName} failed: {why}");
+        UpstreamException Failed(string why, string detail = "") => new(UpstreamOutcome.TlsFailure, $"the TLS connection for {rule.UpstreamName} failed: {why}")
+        {
+            Detail = detail,
+        };
     }
 
     private static X509Certificate2Collection ReadBundle(string path, PullThroughRule rule)
@@ -72,7 +75,7 @@ internal static class UpstreamTrust
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
         {
-            throw new UpstreamException(UpstreamOutcome.TlsFailure, $"the CA bundle {path} (tls.ca of rule {rule.Prefix}) cannot be read");
+            throw new UpstreamException(UpstreamOutcome.TlsFailure, $"the CA bundle (tls.ca of rule {rule.Prefix}) cannot be read") { Detail = path };
         }
     }
 
@@ -88,7 +91,10 @@ internal static class UpstreamTrust
         {
             throw new UpstreamException(
                 UpstreamOutcome.TlsFailure,
-                $"the client certificate {certificate} or its key {key} (tls.certificate, tls.key of rule {rule.Prefix}) cannot be read");
+                $"the client certificate or its key (tls.certificate, tls.key of rule {rule.Prefix}) cannot be read")
+            {
+                Detail = $"{certificate}, {key}",
+            };
         }
     }
 }

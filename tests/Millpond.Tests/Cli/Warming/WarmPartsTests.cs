@@ -86,7 +86,7 @@ public sealed class WarmPartsTests
     {
         var set = new RuleSet(
             RegistryAddress.Parse("cache.example.com"),
-            [new RewriteMapping(new NameMapping("docker-hub", "docker.io", null), "opt-in"), new RewriteMapping(new NameMapping("ghcr", "ghcr.io", null), "opt-in", Enabled: false)],
+            [new RewriteMapping(new RuleNames("docker-hub", "docker.io")), new RewriteMapping(new RuleNames("ghcr", "ghcr.io"), Enabled: false)],
             new RewriteOptions());
         var plan = WarmPlan.Make(
             new[] { "nginx", "docker.io/library/nginx:latest", "cache.example.com/docker-hub/library/nginx:latest", "bash@sha256:" + new string('a', 64), "ghcr.io/a/b:1", "$(IMAGE)" }
@@ -129,5 +129,5 @@ public sealed class WarmPartsTests
     public void Sizes_are_short(long bytes, string expected) => Assert.Equal(expected, Sizes.Text(bytes));
 
     private static WarmImage Image(string repository) =>
-        new($"cache.example.com/{repository}:1", RepositoryName.Parse(repository.Replace("[", "", StringComparison.Ordinal).Replace("]", "", StringComparison.Ordinal)), "1", "quay");
+        new($"quay.io/{repository}:1", $"cache.example.com/{repository}:1", RepositoryName.Parse(repository.Replace("[", "", StringComparison.Ordinal).Replace("]", "", StringComparison.Ordinal)), "1", "quay");
 }

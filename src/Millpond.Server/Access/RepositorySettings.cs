@@ -1,0 +1,50 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using Millpond.Server.Access.Policies;
+using Millpond.Server.Catalog.Control;
+
+namespace Millpond.Server.Access;
+
+/// <summary>What is set on a repository beside its policies: kept under its name.</summary>
+public sealed record RepositorySettings
+{
+    public const string Kind = "repository";
+    public const string LifecycleKind = "lifecycle-policy";
+
+    public string Mutability { get; init; } = "MUTABLE";
+
+    /// <summary>Patterns of tags that are the other way round, in the order in which they were given.</summary>
+    public IReadOnlyList<string> Exclusions { get; init; } = [];
+
+    public bool ScanOnPush { get; init; }
+
+    public string EncryptionType { get; init; } = "AES256";
+
+    public string? KmsKey { get; init; }
+
+    public DateTimeOffset? CreatedAt { get; init; }
+
+    public static async ValueTask<RepositorySettings> ReadAsync(ControlTables control, string repository) =>
+        await control.Settings.FindAsync(Kind, repository) is { } row ? JsonSerializer.Deserialize<RepositorySettings>(row.Value)! : new();
+
+    /// <summary>The kinds of all that is kept under a repository's name.</summary>
+    public static ImmutableArray<string> Kinds { get; } = [Kind, LifecycleKind, ResourcePolicies.RepositoryKind, ResourceTags.Kind];
+
+    public Task WriteAsync(ControlTables control, string repository, DateTimeOffset now) => control.Settings.PutAsync(Kind, repository, ToText(), now);
+
+    /// <summary>As it is kept.</summary>
+    public string ToText() => JsonSerializer.Serialize(this);
+
+    /// <summary>Whether a tag, once there, may not be made to mean something else.</summary>
+    public bool IsImmutable(string tag)
+    {
+        var isExcluded = Exclusions.Any(pattern => Wildcard.Matches(pattern, tag));
+        return Mutability switch
+        {
+            "IMMUTABLE" => true,
+            "IMMUTABLE_WITH_EXCLUSION" => !isExcluded,
+            "MUTABLE_WITH_EXCLUSION" => isExcluded,
+            _ => false,
+        };
+    }
+}

@@ -1,6 +1,0 @@
-using System.Text.Json.Serialization;
-
-namespace Millpond.Server.Cache;
-
-[JsonSerializable(typeof(string[]))]
-internal sealed partial class CacheJson : JsonSerializerContext;

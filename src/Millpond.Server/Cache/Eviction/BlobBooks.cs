@@ -1,0 +1,28 @@
+using Millpond.Images;
+using Millpond.Server.Cache.Memory;
+using Millpond.Server.Store;
+
+namespace Millpond.Server.Cache.Eviction;
+
+/// <summary>Takes blobs out of store and books together, so that what is counted is what is there. One that somebody is about to promise stays.</summary>
+internal sealed class BlobBooks(BlobStore store, LinkMemory known)
+{
+    /// <summary>Removes a blob: evicted, damaged, or found missing. How many bytes that freed.</summary>
+    /// <param name="mayGo">Asked when nobody can push, mount or link it any more; what was true before need not be.</param>
+    public async ValueTask<long> RemoveAsync(Digest digest, Func<ValueTask<bool>> mayGo)
+    {
+        using var deletion = store.Guards.TryDelete(digest);
+        if (deletion is null || !await mayGo())
+        {
+            return 0;
+        }
+
+        var listed = await known.TakeOutAsync(digest);
+        var freed = store.Delete(digest);
+
+        // It leaves the books as it stood in them: also where its file had another length, was lost, or was never listed.
+        store.Found(freed - (listed ?? 0));
+
+        return freed;
+    }
+}

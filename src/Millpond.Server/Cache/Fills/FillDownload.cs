@@ -1,0 +1,369 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using Microsoft.Extensions.Logging;
+using Millpond.Images;
+using Millpond.Server.Cache.Answers;
+using Millpond.Server.Cache.Eviction;
+using Millpond.Server.Cache.Memory;
+using Millpond.Server.Governing;
+using Millpond.Server.Store;
+using Millpond.Server.Telemetry;
+using Millpond.Server.Upstream;
+
+namespace Millpond.Server.Cache.Fills;
+
+/// <summary>What a fill needs to do its download: upstreams, store, catalog. Each fill is one call of <see cref="RunAsync"/>.</summary>
+internal sealed partial class FillDownload(
+    GovernedUpstreams upstreams, BlobStore store, FillFinish finish, DiskRoom eviction, NegativeCache negative, LinkMemory known,
+    TimeProvider time, MillpondMetrics metrics, ILogger<FillDownload> log)
+{
+    /// <summary>One read of upstream: large enough that a block costs little beside its copy and hash.</summary>
+    private const int BlockSize = 256 * 1024;
+
+    /// <summary>What is promised at once to a download whose size nobody said.</summary>
+    private const long UnknownSizeStep = 4L * 1024 * 1024;
+
+    private static readonly TimeSpan ReportEvery = TimeSpan.FromSeconds(30);
+
+    /// <summary>Downloads the blob, releases it to its readers as it grows, and commits it. Throws nothing: whatever ends it, readers are told.</summary>
+    public async Task<FillOutcome> RunAsync(Fill fill)
+    {
+        using var run = new FillRun(fill, time.GetTimestamp());
+        try
+        {
+            return await DownloadAsync(run);
+        }
+        catch (FillFailedException failed)
+        {
+            await EndAsync(run, failed.Failure);
+        }
+        catch (OperationCanceledException) when (fill.Pausing.IsCancellationRequested)
+        {
+            await PauseAsync(run);
+        }
+        catch (Exception unexpected)
+        {
+            // The border of a fill: what nobody foresaw ends it as a failure, told to its readers, and leaves no file open.
+            Log.Unexpected(log, fill.Digest, fill.LedBy.Repository, unexpected);
+            await EndAsync(run, new PullFailure(
+                PullFailureKind.UpstreamFailed, "the download failed inside this server; its log has the details", fill.LedBy.Rule.Prefix,
+                fill.LedBy.Rule.UpstreamName));
+        }
+
+        return FillOutcome.Ended;
+    }
+
+    private async Task<FillOutcome> DownloadAsync(FillRun run)
+    {
+        var fill = run.Fill;
+        if (await IsStoredAsync(fill))
+        {
+            fill.StartWithout(new FillBegin.Stored());
+            return FillOutcome.Ended;
+        }
+
+        if (NeverFits(fill))
+        {
+            await PassThroughAsync(run, fill.Size);
+            return FillOutcome.Ended;
+        }
+
+        run.Staging = fill.MayResume || store.HasOwnPartial(known, fill.LedBy, fill.Digest) ? TakeUpPartial(fill, run.Hash) : null;
+        using var body = new ResumingBody(
+            upstreams, fill.LedBy, fill.Digest, () => fill.Asker, run.Staging?.Written ?? 0, end: null, fill.Size ?? run.Staging?.Size, time, metrics)
+        {
+            Others = fill.Proven,
+            TakenOver = (from, to, at) =>
+            {
+                fill.TakeOver(from, to, at);
+                if (at > 0)
+                {
+                    run.Staging?.Disown();
+                }
+
+                Log.TakenOver(log, fill.Digest, to.Repository, to.Rule.UpstreamName, at, from.Rule.UpstreamName);
+            },
+        };
+        if ((run.Staging is null || body.Size != run.Staging.Written) && !await BeginAsync(run, body))
+        {
+            return FillOutcome.Ended;
+        }
+
+        fill.Start(run.Staging!, body.Size);
+        if (run.Promise is not null)
+        {
+            _ = run.Staging!.ReserveInBackground(run.Promise);
+        }
+
+        return await CopyAsync(run, body) ? await finish.RunAsync(run, body) : FillOutcome.Ended;
+    }
+
+    /// <summary>Has the upstream answer and finds room; false where the fill has ended with it.</summary>
+    private async Task<bool> BeginAsync(FillRun run, ResumingBody body)
+    {
+        var fill = run.Fill;
+        var leader = fill.LedBy;
+        var version = upstreams[leader.Rule].CredentialVersion;
+        if (await OpenAsync(run, body) is { } failure)
+        {
+            if (body.Target == leader)
+            {
+                negative.Learn(leader.Repository, NegativeCache.Blob(fill.Digest), version, body.LastResult!);
+            }
+
+            await EndAsync(run, failure);
+            return false;
+        }
+
+        if (body.Position == 0 && run.Staging is { } unusable)
+        {
+            run.Staging = null;
+            await unusable.DiscardAsync();
+            run.Hash.GetHashAndReset();
+        }
+
+        run.Promise = await eviction.MakeRoomAsync(body.Size is { } size ? size - body.Position : UnknownSizeStep);
+        run.Staging ??= run.Promise is null ? null : TryBegin(fill, body.Size);
+        if (run.Staging is not null && run.Promise is not null)
+        {
+            return true;
+        }
+
+        await PassThroughAsync(run, body.Size);
+        return false;
+    }
+
+    private static async Task<PullFailure?> OpenAsync(FillRun run, ResumingBody body)
+    {
+        var fill = run.Fill;
+        var failure = await body.OpenAsync(fill.Pausing);
+        if (run.Staging is not null && body.LastResult is { Outcome: UpstreamOutcome.BadAnswer })
+        {
+            // By chance (a blob host that refuses a signed URL), or because the partial is no beginning of what upstream has: once more,
+            // and then from the first byte, before the upstream is blamed.
+            failure = await body.OpenAsync(fill.Pausing);
+            if (body.LastResult is { Outcome: UpstreamOutcome.BadAnswer })
+            {
+                body.StartOver(fill.Size);
+                failure = await body.OpenAsync(fill.Pausing);
+            }
+        }
+
+        return failure;
+    }
+
+    /// <summary>Whether it was stored after the pull had looked for it: two who look at the same moment must not download it twice.</summary>
+    private async ValueTask<bool> IsStoredAsync(Fill fill)
+    {
+        using var stored = (await known.FindStoredSizeAsync(fill.Digest) ?? fill.Size) is { } length ? store.TryOpen(fill.Digest, length) : null;
+        return stored is not null;
+    }
+
+    /// <summary>A partial from before, re-hashed; null where there is none or it cannot be used.</summary>
+    private Staging? TakeUpPartial(Fill fill, IncrementalHash hash)
+    {
+        Staging? staging = null;
+        try
+        {
+            staging = store.TryResume(fill.Digest);
+            if (staging is null)
+            {
+                return null;
+            }
+
+            if (staging.Written > fill.Size)
+            {
+                _ = staging.DiscardAsync();
+                return null;
+            }
+
+            var scratch = ArrayPool<byte>.Shared.Rent(BlockSize);
+            for (var at = 0L; at < staging.Written;)
+            {
+                var count = staging.Read(scratch.AsSpan(0, (int)Math.Min(scratch.Length, staging.Written - at)), at);
+                if (count == 0)
+                {
+                    throw new IOException($"The file ends at byte {at} of {staging.Written}.");
+                }
+
+                hash.AppendData(scratch, 0, count);
+                at += count;
+            }
+
+            ArrayPool<byte>.Shared.Return(scratch);
+            return staging;
+        }
+        catch (Exception broken) when (broken is IOException or UnauthorizedAccessException)
+        {
+            Log.PartialUnreadable(log, fill.Digest, broken);
+            _ = staging?.DiscardAsync();
+            store.DropPartial(fill.Digest);
+            hash.GetHashAndReset();
+            return null;
+        }
+    }
+
+    private Staging? TryBegin(Fill fill, long? size)
+    {
+        try
+        {
+            return store.Begin(fill.Digest, size, fill.LedBy.Rule.Prefix, fill.LedBy.Repository.ToString(), known.At(fill.LedBy).Origin.Id);
+        }
+        catch (Exception full) when (full is IOException or UnauthorizedAccessException)
+        {
+            Log.CannotStore(log, fill.Digest, full.Message);
+            return null;
+        }
+    }
+
+    private async Task<bool> CopyAsync(FillRun run, ResumingBody body)
+    {
+        var (fill, staging) = (run.Fill, run.Staging!);
+        var block = ArrayPool<byte>.Shared.Rent(BlockSize);
+        try
+        {
+            var reported = time.GetTimestamp();
+            ReleaseWithheld(fill, staging.Written, 0);
+            while (true)
+            {
+                var count = await body.ReadAsync(block.AsMemory(0, BlockSize), fill.Pausing);
+                if (count == 0)
+                {
+                    return true;
+                }
+
+                run.Hash.AppendData(block, 0, count);
+                if (!await TryAppendAsync(run, block.AsMemory(0, count), isSizeKnown: body.Size is not null))
+                {
+                    metrics.PassedThrough(fill.LedBy.Rule.UpstreamName);
+                    metrics.FillEnded(fill.LedBy.Rule.UpstreamName, "passed_through");
+                    fill.StopStoring();
+                    await staging.DiscardAsync();
+                    return false;
+                }
+
+                ReleaseWithheld(fill, staging.Written, count);
+                if (body.Size is { } size && staging.Size is null)
+                {
+                    staging.SetSize(size);
+                }
+
+                if (time.GetElapsedTime(reported) >= ReportEvery)
+                {
+                    reported = time.GetTimestamp();
+                    Log.Progress(log, fill.Digest, fill.LedBy.Repository, staging.Written, body.Size ?? -1, fill.Readers);
+                }
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(block);
+        }
+    }
+
+    /// <summary>Writes to the file; false where the disk takes no more.</summary>
+    private async ValueTask<bool> TryAppendAsync(FillRun run, ReadOnlyMemory<byte> block, bool isSizeKnown)
+    {
+        try
+        {
+            if (run.Promise?.Left < block.Length && !isSizeKnown && !await eviction.TryExtendAsync(run.Promise, UnknownSizeStep))
+            {
+                throw new IOException("It does not fit on the disk.");
+            }
+
+            run.Staging!.Append(block.Span);
+            run.Promise?.Written(block.Length);
+            return true;
+        }
+        catch (IOException full)
+        {
+            Log.CannotStore(log, run.Fill.Digest, full.Message);
+            return false;
+        }
+    }
+
+    /// <summary>Keeps back the block that ends the blob: the last one where the size is known, else always the newest.</summary>
+    private static void ReleaseWithheld(Fill fill, long written, int newest)
+    {
+        var mayBeLast = fill.Size is not { } size || written >= size;
+        if (!mayBeLast)
+        {
+            fill.Growth.Release(written);
+        }
+        else if (newest > 0 && written > newest)
+        {
+            fill.Growth.Release(written - newest);
+        }
+    }
+
+    /// <summary>Whether it need not even be asked for: each client asks for it by itself.</summary>
+    private bool NeverFits(Fill fill) => fill.Size is { } size && !store.Disk.CouldEverFit(size) && !store.HasPartial(fill.Digest);
+
+    private async Task PassThroughAsync(FillRun run, long? size)
+    {
+        var (fill, name) = (run.Fill, run.Fill.LedBy.Rule.UpstreamName);
+        metrics.PassedThrough(name);
+        metrics.FillEnded(name, "passed_through");
+        Log.PassedThrough(log, fill.Digest, fill.LedBy.Repository, size ?? -1);
+        if (run.Staging is not null)
+        {
+            await run.Staging.KeepAsync();
+        }
+
+        fill.StartWithout(new FillBegin.PassedThrough(), size);
+    }
+
+    private async Task EndAsync(FillRun run, PullFailure failure)
+    {
+        var fill = run.Fill;
+        fill.Fail(failure);
+        metrics.FillEnded(fill.LedBy.Rule.UpstreamName, LabelText.Of(failure.Kind));
+        Log.Failed(log, fill.Digest, fill.LedBy.Repository, run.Staging?.Written ?? 0, failure.Reason);
+        if (run.Staging is not null)
+        {
+            await run.Staging.KeepAsync();
+        }
+    }
+
+    private async Task PauseAsync(FillRun run)
+    {
+        var fill = run.Fill;
+        fill.Fail(new PullFailure(
+            PullFailureKind.UpstreamUnreachable, "the download was paused because this server stops or nobody waited for it; pull again",
+            fill.LedBy.Rule.Prefix, fill.LedBy.Rule.UpstreamName, TimeSpan.FromSeconds(1)));
+        if (run.Staging is not null)
+        {
+            await run.Staging.KeepAsync();
+        }
+
+        metrics.FillEnded(fill.LedBy.Rule.UpstreamName, "paused");
+        Log.Paused(log, fill.Digest, fill.LedBy.Repository, run.Staging?.Written ?? 0);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1102, LogLevel.Information, "Filling {Digest} for {Repository}: {Bytes} of {Size} bytes, {Readers} readers")]
+        public static partial void Progress(ILogger logger, Digest digest, RepositoryName repository, long bytes, long size, int readers);
+
+        [LoggerMessage(1103, LogLevel.Information, "Paused {Digest} for {Repository} after {Bytes} bytes, which are kept")]
+        public static partial void Paused(ILogger logger, Digest digest, RepositoryName repository, long bytes);
+
+        [LoggerMessage(1104, LogLevel.Warning, "Could not fill {Digest} for {Repository} ({Bytes} bytes are kept): {Reason}")]
+        public static partial void Failed(ILogger logger, Digest digest, RepositoryName repository, long bytes, string reason);
+
+        [LoggerMessage(1106, LogLevel.Warning, "{Digest} for {Repository} ({Size} bytes) does not fit on the disk and is passed through without storing; enlarge the disk or storage.limit")]
+        public static partial void PassedThrough(ILogger logger, Digest digest, RepositoryName repository, long size);
+
+        [LoggerMessage(1107, LogLevel.Warning, "{Digest} could not be stored: {Reason}")]
+        public static partial void CannotStore(ILogger logger, Digest digest, string reason);
+
+        [LoggerMessage(1109, LogLevel.Warning, "The partial download of {Digest} cannot be read and is thrown away")]
+        public static partial void PartialUnreadable(ILogger logger, Digest digest, Exception exception);
+
+        [LoggerMessage(1110, LogLevel.Error, "The fill of {Digest} for {Repository} failed inside the server")]
+        public static partial void Unexpected(ILogger logger, Digest digest, RepositoryName repository, Exception exception);
+
+        [LoggerMessage(1111, LogLevel.Warning, "{Digest} goes on from {Upstream} for {Repository} at byte {Position}, because {Former} failed")]
+        public static partial void TakenOver(ILogger logger, Digest digest, RepositoryName repository, string upstream, long position, string former);
+    }
+}

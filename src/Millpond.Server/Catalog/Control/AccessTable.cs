@@ -1,0 +1,110 @@
+using System.Data.Common;
+using Dapper;
+
+namespace Millpond.Server.Catalog.Control;
+
+/// <summary>Principals, their policies and access keys.</summary>
+public sealed class AccessTable
+{
+    private readonly ReadPool reads;
+    private readonly CatalogWriter writer;
+
+    internal AccessTable(ReadPool reads, CatalogWriter writer)
+    {
+        this.reads = reads;
+        this.writer = writer;
+    }
+
+    public ValueTask<PrincipalRow?> FindPrincipalAsync(string arn) => reads.ReadAsync(async connection =>
+    {
+        var created = await connection.FindAsync<long?>("SELECT created_at FROM principals WHERE arn = @k0", row => row.GetInt64(0), arn);
+        return created is { } at ? new PrincipalRow(arn, Times.Of(at), await PoliciesAsync(connection, arn)) : null;
+    });
+
+    /// <summary>Principals after an ARN, in their order.</summary>
+    public ValueTask<IReadOnlyList<PrincipalRow>> ListPrincipalsAsync(string after, int limit) => reads.ReadAsync<IReadOnlyList<PrincipalRow>>(async connection =>
+    {
+        var found = new List<PrincipalRow>();
+        foreach (var (arn, created) in await connection.ListAsync<(string Arn, long Created)>(
+            "SELECT arn, created_at FROM principals WHERE arn > @after ORDER BY arn LIMIT @limit", new { after, limit }))
+        {
+            found.Add(new(arn, Times.Of(created), await PoliciesAsync(connection, arn)));
+        }
+
+        return found;
+    });
+
+    public ValueTask<AccessKeyRow?> FindKeyAsync(string id) => reads.ReadAsync(connection => connection.FindAsync(
+        "SELECT principal, sealed, token_hash, expires_at, created_at FROM access_keys WHERE id = @k0",
+        row => new AccessKeyRow(
+            id, row.GetString(0), row.GetFieldValue<byte[]>(1), row.IsDBNull(2) ? null : row.GetFieldValue<byte[]>(2),
+            row.IsDBNull(3) ? null : Times.Of(row.GetInt64(3)), Times.Of(row.GetInt64(4))),
+        id));
+
+    /// <summary>The keys of a principal, without what is sealed.</summary>
+    public ValueTask<IReadOnlyList<(string Id, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt)>> ListKeysAsync(string principal) =>
+        reads.ReadAsync<IReadOnlyList<(string Id, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt)>>(async connection =>
+        [
+            .. (await connection.ListAsync<(string Id, long Created, long? Expires)>(
+                "SELECT id, created_at, expires_at FROM access_keys WHERE principal = @principal ORDER BY created_at, id", new { principal }))
+            .Select(row => (row.Id, Times.Of(row.Created), row.Expires is { } at ? Times.Of(at) : (DateTimeOffset?)null)),
+        ]);
+
+    /// <summary>Makes the principal or gives it these policies in place of those it has.</summary>
+    /// <param name="key">A key for it, or null.</param>
+    public Task PutPrincipalAsync(PrincipalRow principal, AccessKeyRow? key) => writer.WriteAsync(
+        connection =>
+        {
+            connection.Execute(
+                "INSERT INTO principals (arn, created_at) VALUES (@Arn, @at) ON CONFLICT (arn) DO NOTHING", new { principal.Arn, at = Times.Of(principal.CreatedAt) });
+            connection.Execute("DELETE FROM principal_policies WHERE principal = @Arn", new { principal.Arn });
+            connection.Execute(
+                "INSERT INTO principal_policies (principal, name, document) VALUES (@Arn, @Name, @Document)",
+                principal.Policies.Select(policy => new { principal.Arn, policy.Name, policy.Document }));
+            if (key is not null)
+            {
+                PutKey(connection, key);
+            }
+        },
+        durable: true);
+
+    /// <summary>Gives a principal a key, and ends others of it.</summary>
+    /// <param name="ended">Keys that end with this one's coming.</param>
+    public Task PutKeyAsync(AccessKeyRow key, IReadOnlyCollection<string> ended) => writer.WriteAsync(
+        connection =>
+        {
+            PutKey(connection, key);
+            DeleteKeys(connection, key.Principal, ended);
+        },
+        durable: true);
+
+    public Task DeleteKeysAsync(string principal, IReadOnlyCollection<string> ids) =>
+        writer.WriteAsync(connection => DeleteKeys(connection, principal, ids), durable: true);
+
+    /// <summary>The principal with all it has.</summary>
+    public Task DeletePrincipalAsync(string arn) => writer.WriteAsync(
+        connection =>
+        {
+            connection.Execute("DELETE FROM access_keys WHERE principal = @arn", new { arn });
+            connection.Execute("DELETE FROM principal_policies WHERE principal = @arn", new { arn });
+            connection.Execute("DELETE FROM principals WHERE arn = @arn", new { arn });
+        },
+        durable: true);
+
+    private static async ValueTask<IReadOnlyList<PolicyRow>> PoliciesAsync(ReadConnection connection, string principal) =>
+    [
+        .. (await connection.ListAsync<(string Name, string? Document)>(
+            "SELECT name, document FROM principal_policies WHERE principal = @principal ORDER BY name", new { principal }))
+        .Select(row => new PolicyRow(row.Name, row.Document)),
+    ];
+
+    private static void PutKey(DbConnection connection, AccessKeyRow key) => connection.Execute(
+        """
+        INSERT INTO access_keys (id, principal, sealed, token_hash, expires_at, created_at) VALUES (@Id, @Principal, @Sealed, @TokenHash, @expires, @created)
+        ON CONFLICT (id) DO NOTHING
+        """,
+        new { key.Id, key.Principal, key.Sealed, key.TokenHash, expires = key.ExpiresAt is { } at ? Times.Of(at) : (long?)null, created = Times.Of(key.CreatedAt) });
+
+    private static void DeleteKeys(DbConnection connection, string principal, IReadOnlyCollection<string> ids) =>
+        connection.Execute("DELETE FROM access_keys WHERE id = @id AND principal = @principal", ids.Select(id => new { id, principal }));
+}

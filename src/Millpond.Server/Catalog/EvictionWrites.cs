@@ -1,0 +1,91 @@
+using System.Data.Common;
+using Dapper;
+using Millpond.Images;
+
+namespace Millpond.Server.Catalog;
+
+/// <summary>The statements by which pulls count for whole images, and by which manifests and lists go.</summary>
+internal static class EvictionWrites
+{
+    private const string NewestParent =
+        """
+        SELECT c.parent FROM children c JOIN manifests m ON m.digest = c.parent
+        WHERE c.digest = @digest ORDER BY m.pulled_at DESC, c.parent LIMIT 1
+        """;
+
+    private const string WholeImage =
+        """
+        WITH RECURSIVE image(digest) AS (
+          SELECT CAST(@top AS TEXT) UNION SELECT c.digest FROM image i JOIN children c ON c.parent = i.digest
+        )
+        SELECT digest FROM image
+        """;
+
+    /// <summary>
+    /// A pull of a digest is one of its image: of the manifest above it that was pulled last (a base layer is in thousands), of the index above
+    /// that, and of all that these refer to. Times only go forward.
+    /// </summary>
+    public static void Pulled(DbConnection connection, string digest, long at)
+    {
+        var top = digest;
+        for (var level = 0; level < 2 && connection.ExecuteScalar<string?>(NewestParent, new { digest = top }) is { } parent; level++)
+        {
+            top = parent;
+        }
+
+        var values = new { digest, top, at };
+        foreach (var table in new[] { "blobs", "manifests" })
+        {
+            connection.Execute($"UPDATE {table} SET pulled_at = @at WHERE pulled_at < @at AND digest IN ({WholeImage})", values);
+            connection.Execute($"UPDATE {table} SET pulled_at = @at WHERE pulled_at < @at AND digest = @digest", values);
+        }
+    }
+
+    /// <summary>
+    /// The manifest with its bytes, tags and links; and the links of its children that are neither stored nor named by another manifest here.
+    /// Only where it was neither pulled nor pushed after its turn had come.
+    /// </summary>
+    /// <returns>The links it had and the tags that meant it; null where it stays.</returns>
+    public static RemovedManifest? RemoveManifest(DbConnection connection, Digest digest, DateTimeOffset pulledAt)
+    {
+        var key = new { digest = digest.ToString(), at = pulledAt.ToUnixTimeMilliseconds() };
+        const string Manifest =
+            """
+            DELETE FROM manifests WHERE digest = @digest AND pulled_at <= @at
+              AND NOT EXISTS (SELECT 1 FROM links l WHERE l.digest = @digest AND l.origin = 0) RETURNING cost
+            """;
+        if (connection.ExecuteScalar<long?>(Manifest, key) is not { } cost)
+        {
+            return null;
+        }
+
+        CatalogWrites.AddToTotal(connection, "manifest_bytes", -cost);
+        connection.Execute("DELETE FROM manifest_bytes WHERE digest = @digest", key);
+        var links = connection.Query<(string Repository, long Origin)>("DELETE FROM links WHERE digest = @digest RETURNING repository, origin", key).AsList();
+        connection.Execute(
+            """
+            DELETE FROM links WHERE origin <> 0 AND digest IN (SELECT digest FROM children WHERE parent = @digest)
+              AND NOT EXISTS (SELECT 1 FROM children c WHERE c.digest = links.digest AND c.parent <> @digest)
+              AND NOT EXISTS (SELECT 1 FROM blobs b WHERE b.digest = links.digest)
+              AND NOT EXISTS (SELECT 1 FROM manifests m WHERE m.digest = links.digest)
+            """,
+            key);
+        connection.Execute("DELETE FROM children WHERE parent = @digest", key);
+        connection.Execute("DELETE FROM incomplete WHERE digest = @digest", key);
+        var tags = connection.Query<(string Repository, long Origin, string Tag)>(
+            "DELETE FROM tags WHERE digest = @digest AND origin <> 0 RETURNING repository, origin, tag", key);
+        return new RemovedManifest(
+            [.. links.Select(link => (RepositoryName.Parse(link.Repository), new Origin(link.Origin)))],
+            [.. tags.Select(tag => (RepositoryName.Parse(tag.Repository), new Origin(tag.Origin), tag.Tag))]);
+    }
+
+    public static void RemoveList(DbConnection connection, long entries)
+    {
+        var cost = connection.ExecuteScalar<long?>("DELETE FROM lists WHERE entries = @entries RETURNING cost", new { entries });
+        if (cost is not null)
+        {
+            CatalogWrites.AddToTotal(connection, "list_bytes", -cost.Value);
+            ListWrites.Loosen(connection, entries);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+using Millpond.Images;
+
+namespace Millpond.Server.Catalog;
+
+/// <summary>A manifest as a repository has it.</summary>
+/// <param name="BlobBytes">What its configuration and layers take; for an index 0.</param>
+/// <param name="LargestChild">Of an index: what the largest of its manifests that are here takes.</param>
+/// <param name="LinkedAt">Since when the repository has it.</param>
+public sealed record ImageRow(
+    Digest Digest, string MediaType, string? ArtifactType, Digest? Subject, long Size, long BlobBytes, long LargestChild, DateTimeOffset LinkedAt, DateTimeOffset PulledAt);
+
+/// <summary>What repositories hold, as it is described.</summary>
+public sealed class ImageTable
+{
+    private const string Columns =
+        """
+        m.digest AS Digest, m.media_type AS MediaType, m.artifact_type AS ArtifactType, m.subject AS Subject, m.size AS Size,
+        (SELECT coalesce(sum(c.size), 0) FROM children c WHERE c.parent = m.digest AND NOT EXISTS (SELECT 1 FROM manifests x WHERE x.digest = c.digest)) AS BlobBytes,
+        (SELECT coalesce(max(x.size + (SELECT coalesce(sum(y.size), 0) FROM children y WHERE y.parent = x.digest)), 0)
+           FROM children c JOIN manifests x ON x.digest = c.digest WHERE c.parent = m.digest) AS LargestChild,
+        CASE WHEN l.linked_at = 0 THEN m.stored_at ELSE l.linked_at END AS LinkedAt, m.pulled_at AS PulledAt
+        """;
+
+    private readonly ReadPool reads;
+
+    internal ImageTable(ReadPool reads) => this.reads = reads;
+
+    /// <summary>Since when there is a repository of this origin; null where there is none.</summary>
+    public ValueTask<DateTimeOffset?> FindRepositoryAsync(OriginRepository at) => reads.ReadAsync(connection => connection.FindAsync<DateTimeOffset?>(
+        "SELECT made_at FROM repositories WHERE name = @k0 AND origin = @k1",
+        row => DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(0)), at.Name.ToString(), at.Origin.Id));
+
+    /// <summary>Its manifests after a digest, in the order of theirs.</summary>
+    public ValueTask<IReadOnlyList<ImageRow>> ListAsync(OriginRepository at, string after, int limit) => reads.ReadAsync<IReadOnlyList<ImageRow>>(async connection =>
+    [
+        .. (await connection.ListAsync<Row>(
+            $"""
+            SELECT {Columns} FROM links l JOIN manifests m ON m.digest = l.digest
+            WHERE l.repository = @repository AND l.origin = @origin AND (l.kinds & 2) <> 0 AND l.digest > @after ORDER BY l.digest LIMIT @limit
+            """,
+            new { repository = at.Name.ToString(), origin = at.Origin.Id, after, limit })).Select(row => row.ToImage()),
+    ]);
+
+    public ValueTask<ImageRow?> FindAsync(OriginRepository at, Digest digest) => reads.ReadAsync(async connection =>
+        await connection.ListAsync<Row>(
+            $"""
+            SELECT {Columns} FROM links l JOIN manifests m ON m.digest = l.digest
+            WHERE l.digest = @digest AND l.repository = @repository AND l.origin = @origin AND (l.kinds & 2) <> 0
+            """,
+            new { repository = at.Name.ToString(), origin = at.Origin.Id, digest = digest.ToString() }) is [var row, ..]
+            ? row.ToImage()
+            : null);
+
+    /// <summary>The tags of a repository that mean the digest.</summary>
+    public ValueTask<IReadOnlyList<string>> TagsOfAsync(OriginRepository at, Digest digest) => reads.ReadAsync(connection => connection.ListAsync<string>(
+        "SELECT tag FROM tags WHERE digest = @digest AND repository = @repository AND origin = @origin ORDER BY tag",
+        new { repository = at.Name.ToString(), origin = at.Origin.Id, digest = digest.ToString() }));
+
+    /// <summary>Whether the repository has any manifest.</summary>
+    public async ValueTask<bool> HasImagesAsync(OriginRepository at) => (await ListAsync(at, "", 1)).Count > 0;
+
+    /// <summary>A row as Dapper fills it.</summary>
+    private sealed class Row
+    {
+        public string Digest { get; init; } = "";
+
+        public string MediaType { get; init; } = "";
+
+        public string? ArtifactType { get; init; }
+
+        public string? Subject { get; init; }
+
+        public long Size { get; init; }
+
+        public long BlobBytes { get; init; }
+
+        public long LargestChild { get; init; }
+
+        public long LinkedAt { get; init; }
+
+        public long PulledAt { get; init; }
+
+        public ImageRow ToImage() => new(
+            Images.Digest.Parse(Digest), MediaType, ArtifactType, Subject is null ? null : Images.Digest.Parse(Subject), Size, BlobBytes, LargestChild,
+            DateTimeOffset.FromUnixTimeMilliseconds(LinkedAt), DateTimeOffset.FromUnixTimeMilliseconds(PulledAt));
+    }
+}

@@ -1,0 +1,34 @@
+using Millpond.Images;
+
+namespace Millpond.Server.Catalog;
+
+/// <summary>Indexes and images whose rest is still to be fetched, also after a restart.</summary>
+public sealed class IncompleteTable
+{
+    private readonly ReadPool reads;
+    private readonly CatalogWriter writer;
+
+    internal IncompleteTable(ReadPool reads, CatalogWriter writer)
+    {
+        this.reads = reads;
+        this.writer = writer;
+    }
+
+    public async ValueTask<IReadOnlyList<(RepositoryName Repository, Digest Index)>> ListAsync() =>
+    [
+        .. (await reads.ReadAsync(connection =>
+            connection.ListAsync<(string Repository, string Digest)>("SELECT repository, digest FROM incomplete ORDER BY repository, digest")))
+        .Select(row => (RepositoryName.Parse(row.Repository), Digest.Parse(row.Digest))),
+    ];
+
+    /// <summary>The rest of an image or index is to be fetched.</summary>
+    public Task PutAsync(OriginRepository at, Digest manifest) => writer.WriteAsync(connection =>
+    {
+        writer.Repositories.Put(connection, at);
+        CatalogWrites.PutIncomplete(connection, at.Name, manifest);
+    });
+
+    /// <summary>Nothing of the image or index is to be fetched any more.</summary>
+    public Task RemoveAsync(RepositoryName repository, Digest index) =>
+        writer.WriteAsync(connection => CatalogWrites.RemoveIncomplete(connection, repository, index));
+}

@@ -1,0 +1,45 @@
+namespace Millpond.Server.Store;
+
+/// <summary>What is done to single files of the store.</summary>
+internal static class StoreFiles
+{
+    /// <summary>Deletes a file whose length stays known; false where it is not here or cannot be deleted.</summary>
+    public static bool TryDelete(FileInfo file)
+    {
+        try
+        {
+            if (!file.Exists)
+            {
+                return false;
+            }
+
+            File.Delete(file.FullName);
+            return true;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>
+    /// Gives back what was reserved beyond a partial's bytes: a download that was killed leaves its whole size allocated, for which cached
+    /// blobs would be evicted. Keeps the time of its last byte.
+    /// </summary>
+    public static void Trim(FileInfo partial)
+    {
+        try
+        {
+            using (var file = File.OpenHandle(partial.FullName, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete))
+            {
+                RandomAccess.SetLength(file, partial.Length);
+            }
+
+            File.SetLastWriteTimeUtc(partial.FullName, partial.LastWriteTimeUtc);
+        }
+        catch (Exception unusable) when (unusable is IOException or UnauthorizedAccessException)
+        {
+            // It is thrown away when somebody asks for it.
+        }
+    }
+}
