@@ -8,7 +8,7 @@ namespace Millpond.Server.Operations.Cost;
 /// <param name="rules">The rules of now and those that were deleted, for whose upstream it was.</param>
 /// <param name="limit">The most that the store may take.</param>
 internal sealed class CostReport(
-    CostConfiguration prices, StorageUse storage, MeasuredTraffic traffic, SecretUse secrets, IReadOnlyList<PullThroughRule> rules, long limit)
+    CostConfiguration prices, StorageUse storage, MeasuredTraffic traffic, IReadOnlyList<PullThroughRule> rules, long limit)
 {
     /// <summary>Of own repositories: what was pushed is pulled from no upstream.</summary>
     private const string Nobody = "";
@@ -20,9 +20,9 @@ internal sealed class CostReport(
         WriteStorage(json);
         WriteTraffic(json);
         json.WriteStartObject("secrets");
-        json.WriteNumber("kept", secrets.Kept);
-        json.WriteNumber("ofAws", secrets.OfAws);
-        json.WriteNumber("onEcr", secrets.OnEcr);
+        json.WriteNumber("kept", storage.Secrets.Kept);
+        json.WriteNumber("ofAws", storage.Secrets.OfAws);
+        json.WriteNumber("onEcr", storage.Secrets.OnEcr);
         json.WriteEndObject();
         json.WriteStartObject("perMonth");
         WriteBills(json, "now", storage.EcrBytes, Here(storage.Bytes));
@@ -68,8 +68,15 @@ internal sealed class CostReport(
             json.WriteString("upstream", use.Upstream);
             json.WriteString("tier", use.Tier);
             WriteUse(json, [use]);
-            json.WritePropertyName("keptDays");
-            json.WriteRawValue(use.KeptDays is { } days ? Math.Round(days, 1).ToString(System.Globalization.CultureInfo.InvariantCulture) : "null");
+            if (use.KeptDays is { } days)
+            {
+                json.WriteNumber("keptDays", Math.Round(days, 1));
+            }
+            else
+            {
+                json.WriteNull("keptDays");
+            }
+
             json.WriteNumber("overdueBytes", use.Overdue);
             json.WriteEndObject();
         }
@@ -158,8 +165,8 @@ internal sealed class CostReport(
         var sent = traffic.Sum(TrafficCounts.OfRule, TrafficCounts.BytesOut) * traffic.PerMonth;
         var calls = traffic.Sum(TrafficCounts.OfService, "secretsmanager", TrafficCounts.Calls) * traffic.PerMonth;
         json.WriteStartObject(name);
-        WriteBill(json, "ecr", CostBill.OnEcr(prices, ecrBytes, sent, secrets.OnEcr, calls));
-        WriteBill(json, "here", CostBill.Here(prices, bytes, sent, secrets.OfAws));
+        WriteBill(json, "ecr", CostBill.OnEcr(prices, ecrBytes, sent, storage.Secrets.OnEcr, calls));
+        WriteBill(json, "here", CostBill.Here(prices, bytes, sent, storage.Secrets.OfAws));
         json.WriteEndObject();
     }
 

@@ -13,7 +13,6 @@ public sealed class CostServices : IAsyncDisposable
 {
     private readonly CostConfiguration prices;
     private readonly PullThroughRules rules;
-    private readonly CatalogDatabase catalog;
     private readonly BlobStore store;
     private readonly TrafficRecord record;
     private readonly StorageSurvey survey;
@@ -23,7 +22,6 @@ public sealed class CostServices : IAsyncDisposable
     {
         this.prices = prices;
         this.rules = rules;
-        this.catalog = catalog;
         this.store = store;
         record = new(catalog.Control.Traffic, counts, time, logs.CreateLogger<TrafficRecord>());
         survey = new(catalog, rules, time, logs.CreateLogger<StorageSurvey>());
@@ -39,8 +37,7 @@ public sealed class CostServices : IAsyncDisposable
             return;
         }
 
-        var secrets = await SecretUse.ReadAsync(catalog.Control.Secrets, rules.All);
-        var report = new CostReport(prices, storage, await record.ReadAsync(), secrets, [.. rules.All, .. rules.Former], store.Disk.Limit);
+        var report = new CostReport(prices, storage, await record.ReadAsync(context.RequestAborted), [.. rules.All, .. rules.Former], store.Disk.Limit);
         await OperationsEndpoints.WriteJsonAsync(context, report.Write);
     }
 

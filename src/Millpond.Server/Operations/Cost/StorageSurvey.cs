@@ -37,21 +37,16 @@ internal sealed partial class StorageSurvey(CatalogDatabase catalog, PullThrough
             }
 
             former = last?.Use;
-            if (running is null)
-            {
-                // Reads of SQLite block: it has a thread of its own, which no request is waiting on.
-                running = Task.Run(AddUpAsync, CancellationToken.None);
-                _ = EndAsync(running);
-            }
 
-            sum = running;
+            // Reads of SQLite block: it has a thread of its own, which no request is waiting on.
+            sum = running ??= Task.Factory.StartNew(RunAsync, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
         }
 
         try
         {
             return await sum.WaitAsync(Patience, time, cancellationToken);
         }
-        catch (TimeoutException)
+        catch (Exception late) when (late is TimeoutException || late is OperationCanceledException && stopping.IsCancellationRequested)
         {
             return former;
         }
@@ -72,38 +67,38 @@ internal sealed partial class StorageSurvey(CatalogDatabase catalog, PullThrough
 
     private static TimeSpan Longer(TimeSpan one, TimeSpan other) => one > other ? one : other;
 
+    private async Task<StorageUse> RunAsync()
+    {
+        (StorageUse Use, long At)? made = null;
+        try
+        {
+            made = (await AddUpAsync(), time.GetTimestamp());
+            return made.Value.Use;
+        }
+        catch (Exception failure) when (failure is not OperationCanceledException)
+        {
+            // Whoever waits for it is told; this is for those who have left.
+            Log.Failed(log, failure);
+            throw;
+        }
+        finally
+        {
+            lock (gate)
+            {
+                last = made ?? last;
+                running = null;
+            }
+        }
+    }
+
     private async Task<StorageUse> AddUpAsync()
     {
         var begun = time.GetTimestamp();
         var now = time.GetUtcNow();
         var (prefixes, bytes, projected) = await new StorageSum(catalog, [.. rules.All, .. rules.Former], now).AddUpAsync(stopping.Token);
         var all = await catalog.TotalBlobBytesAsync() + catalog.RecordedBytes;
-        return new(prefixes, bytes, projected, Math.Max(0, all - bytes), now, time.GetElapsedTime(begun));
-    }
-
-    /// <summary>Keeps what came of it, and lets the next one begin.</summary>
-    private async Task EndAsync(Task<StorageUse> sum)
-    {
-        StorageUse? use = null;
-        try
-        {
-            use = await sum;
-        }
-        catch (OperationCanceledException)
-        {
-            // This server is being stopped.
-        }
-        catch (Exception failure)
-        {
-            // Whoever waited for it is told; this is for those who had left.
-            Log.Failed(log, failure);
-        }
-
-        lock (gate)
-        {
-            last = use is null ? last : (use, time.GetTimestamp());
-            running = null;
-        }
+        var secrets = await SecretUse.ReadAsync(catalog.Control.Secrets, rules.All);
+        return new(prefixes, bytes, projected, Math.Max(0, all - bytes), secrets, now, time.GetElapsedTime(begun));
     }
 
     private static partial class Log

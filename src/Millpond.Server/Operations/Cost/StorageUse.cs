@@ -24,8 +24,10 @@ public sealed record PrefixUse(
 /// <param name="Bytes">What belongs to any repository, each digest counted once: less than the prefixes together where they share layers.</param>
 /// <param name="Projected">The same, once as much goes as comes.</param>
 /// <param name="Loose">Stored bytes that belong to no repository, and lists of tags and referrers.</param>
+/// <param name="Secrets">Secrets, here and as ECR would want them.</param>
 /// <param name="Took">How long it took to add up.</param>
-public sealed record StorageUse(IReadOnlyList<PrefixUse> Prefixes, long Bytes, long Projected, long Loose, DateTimeOffset At, TimeSpan Took)
+public sealed record StorageUse(
+    IReadOnlyList<PrefixUse> Prefixes, long Bytes, long Projected, long Loose, SecretUse Secrets, DateTimeOffset At, TimeSpan Took)
 {
     public long Images => Prefixes.Sum(static prefix => prefix.Images);
 

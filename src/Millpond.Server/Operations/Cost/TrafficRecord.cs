@@ -13,12 +13,16 @@ internal sealed partial class TrafficRecord : IAsyncDisposable
     /// <summary>Whole days in UTC, with the one that is running: thirty days at most.</summary>
     private const int DaysBefore = 29;
 
+    private static readonly TimeSpan LeastAge = TimeSpan.FromSeconds(1);
+
     private readonly TrafficTable table;
     private readonly TrafficCounts counts;
     private readonly TimeProvider time;
     private readonly ILogger<TrafficRecord> log;
     private readonly DateTimeOffset started;
     private readonly ITimer writing;
+    private readonly SemaphoreSlim turn = new(1);
+    private (MeasuredTraffic Traffic, long At)? last;
     private long sweptOn;
     private bool hasBegun;
 
@@ -32,9 +36,34 @@ internal sealed partial class TrafficRecord : IAsyncDisposable
         writing = time.CreateTimer(_ => _ = WriteAsync(), null, WriteEvery, WriteEvery);
     }
 
-    /// <summary>What was counted until now.</summary>
+    /// <summary>What was counted until now, or a second ago: one at a time looks, for it is a write and a sum.</summary>
     /// <exception cref="CatalogUnreadableException">The catalog cannot be read.</exception>
-    public async Task<MeasuredTraffic> ReadAsync()
+    public async Task<MeasuredTraffic> ReadAsync(CancellationToken cancellationToken)
+    {
+        await turn.WaitAsync(cancellationToken);
+        try
+        {
+            if (last is not { } known || time.GetElapsedTime(known.At) >= LeastAge)
+            {
+                last = known = (await LookAsync(), time.GetTimestamp());
+            }
+
+            return known.Traffic;
+        }
+        finally
+        {
+            turn.Release();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await writing.DisposeAsync();
+        await WriteAsync();
+        turn.Dispose();
+    }
+
+    private async Task<MeasuredTraffic> LookAsync()
     {
         await WriteAsync();
         var now = time.GetUtcNow();
@@ -45,12 +74,6 @@ internal sealed partial class TrafficRecord : IAsyncDisposable
         // A clock that was wrong may have begun in the future.
         var since = begun > now ? first : begun > first ? begun : first;
         return new(since, now, await table.SumAsync(today - DaysBefore, today));
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await writing.DisposeAsync();
-        await WriteAsync();
     }
 
     private async Task WriteAsync()

@@ -2,7 +2,6 @@ using System.Net;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Time.Testing;
 using Millpond.Cli;
-using Millpond.Images;
 using Millpond.Server.Configuration;
 using Millpond.Tests.Cli;
 using Millpond.Tests.Fixtures;
@@ -32,7 +31,7 @@ public sealed class CostEndpointTests
         var asked = Assert.Single(report["measured"]!["upstreams"]!.AsArray())!;
         Assert.Equal(upstream.Address.Authority, (string?)asked["upstream"]);
         Assert.Equal((3 * requests, 2 * requests), ((int)asked["pulls"]!, (int)asked["requestsSaved"]!));
-        Assert.Equal(upstream.Requests.Count(request => !request.Path.EndsWith("/v2/", StringComparison.Ordinal)), (int)asked["requestsMade"]!);
+        Assert.Equal(upstream.Requests().Count(request => request.Kind is RequestKind.Manifest or RequestKind.Blob), (int)asked["requestsMade"]!);
         Assert.Equal((3 * bytes, bytes, 2 * bytes), ((long)asked["bytesServed"]!, (long)asked["bytesReceived"]!, (long)asked["bytesSaved"]!));
         Assert.Equal((0.5, 30.0), ((double)report["measured"]!["days"]!, (double)report["measured"]!["perMonth"]!));
 

@@ -78,10 +78,11 @@ public sealed class TrafficRecordTests
         {
             other.Open();
             using var held = other.BeginTransaction();
-            Assert.Equal(0, (await record.ReadAsync()).Sum(TrafficCounts.OfRule, TrafficCounts.Pulls));
+            Assert.Equal(0, (await record.ReadAsync(TestContext.Current.CancellationToken)).Sum(TrafficCounts.OfRule, TrafficCounts.Pulls));
         }
 
-        var measured = await record.ReadAsync();
+        catalog.Time.Advance(TimeSpan.FromSeconds(2));
+        var measured = await record.ReadAsync(TestContext.Current.CancellationToken);
         Assert.Equal(
             (1, 1, 1, 1),
             (measured.Sum(TrafficCounts.OfRule, TrafficCounts.Pulls), measured.Sum(TrafficCounts.OfRule, TrafficCounts.Saved),
@@ -143,6 +144,6 @@ public sealed class TrafficRecordTests
         var counts = new TrafficCounts();
         await using var record = new TrafficRecord(catalog.Database.Control.Traffic, counts, catalog.Time, NullLogger<TrafficRecord>.Instance);
         count(counts);
-        return await record.ReadAsync();
+        return await record.ReadAsync(TestContext.Current.CancellationToken);
     }
 }
