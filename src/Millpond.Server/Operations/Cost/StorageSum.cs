@@ -1,6 +1,5 @@
 using Millpond.Server.Access;
 using Millpond.Server.Catalog;
-using Millpond.Server.Configuration;
 using Millpond.Server.Rules;
 
 namespace Millpond.Server.Operations.Cost;

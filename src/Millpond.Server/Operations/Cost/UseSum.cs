@@ -68,7 +68,7 @@ internal sealed class UseSum(DateTimeOffset now)
             return Staying + Expiring;
         }
 
-        var later = (int)(oldestDays / 2);
+        var later = Math.Min((int)(oldestDays / 2), MostDays - 1);
         var rate = byDay.AsSpan(0, later).ToArray().Sum() / (double)later;
         return Staying + Expiring + (long)(rate * (kept - oldestDays));
     }

@@ -48,6 +48,13 @@ public sealed class UseSumTests
         Assert.True(sum.Projected() >= 101);
     }
 
+    [Fact]
+    public void Years_are_looked_at_for_a_year()
+    {
+        var sum = Sum((1000, 3000, 10_000), (500, 100, 10_000));
+        Assert.Equal(1500 + (long)(500 / 399.0 * 7000), sum.Projected());
+    }
+
     private static UseSum Sum(params (long Bytes, double Age, int? Kept)[] some)
     {
         var sum = new UseSum(Now);
