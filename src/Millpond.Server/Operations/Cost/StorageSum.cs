@@ -1,6 +1,6 @@
 using Millpond.Server.Access;
 using Millpond.Server.Catalog;
-using Millpond.Server.Rules;
+using Millpond.Server.Configuration;
 
 namespace Millpond.Server.Operations.Cost;
 
