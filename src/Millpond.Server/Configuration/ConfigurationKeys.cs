@@ -92,6 +92,26 @@ public static class ConfigurationKeys
         "How long an upstream's 404 is believed");
     internal static readonly ConfigurationKey<TimeSpan> NegativeRefused = Default(TopLevel, "negativeCache.refused", KeyTypes.Duration, "30s",
         "How long an upstream's 401 or 403 is believed for the same credential");
+    internal static readonly ConfigurationKey<string?> CostCurrency = Default(TopLevel, "cost.currency", KeyTypes.Currency, "USD",
+        "What the prices are in, as the report of costs names it (docs/cost.md)");
+    internal static readonly ConfigurationKey<ClientPlace> CostClients = Default(TopLevel, "cost.clients", KeyTypes.ClientPlace, "same-region",
+        "From where clients would pull on ECR: which of the prices of transfer counts");
+    internal static readonly ConfigurationKey<decimal> PriceEcrStorage = Default(TopLevel, "cost.prices.ecrStorage", KeyTypes.Price, "0.10",
+        "ECR: a GB stored for a month");
+    internal static readonly ConfigurationKey<decimal> PriceSameRegion = Default(TopLevel, "cost.prices.sameRegion", KeyTypes.Price, "0",
+        "ECR: a GB sent to clients in its region");
+    internal static readonly ConfigurationKey<decimal> PriceOtherRegion = Default(TopLevel, "cost.prices.otherRegion", KeyTypes.Price, "0.02",
+        "ECR: a GB sent to another region");
+    internal static readonly ConfigurationKey<decimal> PriceInternet = Default(TopLevel, "cost.prices.internet", KeyTypes.Price, "0.09",
+        "ECR: a GB sent out to the internet");
+    internal static readonly ConfigurationKey<decimal> PriceSecret = Default(TopLevel, "cost.prices.secret", KeyTypes.Price, "0.40",
+        "AWS Secrets Manager: a secret for a month");
+    internal static readonly ConfigurationKey<decimal> PriceSecretCalls = Default(TopLevel, "cost.prices.secretCalls", KeyTypes.Price, "0.05",
+        "AWS Secrets Manager: 10,000 calls");
+    internal static readonly ConfigurationKey<decimal> PriceDisk = Default(TopLevel, "cost.prices.disk", KeyTypes.Price, "0.08",
+        "Here: a GB of disk for a month");
+    internal static readonly ConfigurationKey<decimal> PriceTransferHere = Default(TopLevel, "cost.prices.transferHere", KeyTypes.Price, "0",
+        "Here: a GB sent to clients");
     internal static readonly ConfigurationKey<int> Connections = Default(TopLevel, "limits.connections", KeyTypes.PositiveCount, "10000",
         "Connections that a listener for pulls has open at once; further ones are closed. Operations and reviews are not limited");
     internal static readonly ConfigurationKey<TimeSpan> ShutdownGrace = Default(TopLevel, "shutdown.grace", KeyTypes.ShortDuration, "30s",

@@ -54,6 +54,8 @@ public sealed record ServerConfiguration
 
     public NegativeCacheConfiguration NegativeCache { get; init; } = new();
 
+    public CostConfiguration Cost { get; init; } = new();
+
     /// <summary>How long running requests and fills with readers go on after SIGTERM.</summary>
     public TimeSpan ShutdownGrace { get; init; } = TimeSpan.FromSeconds(30);
 

@@ -23,6 +23,7 @@ public sealed class MillpondMetrics : IDisposable
     private readonly Histogram<double> pullSeconds;
     private readonly Counter<long> listsCut;
     private readonly Counter<long> writes;
+    private readonly Counter<long> calls;
 
     public MillpondMetrics()
     {
@@ -39,7 +40,11 @@ public sealed class MillpondMetrics : IDisposable
         listsCut = meter.CreateCounter<long>("millpond.lists.cut", description: "Upstream lists that were cut because they are too long, by kind (tags, referrers).");
         writes = meter.CreateCounter<long>("millpond.writes", description: "Requests that push or delete, by kind (push, delete) and result.");
         reviews = meter.CreateCounter<long>("millpond.reviews", description: "Admission reviews, by result.");
+        calls = meter.CreateCounter<long>("millpond.calls", description: "Calls of the control plane, by service and result.");
     }
+
+    /// <summary>What of it is kept over restarts.</summary>
+    public TrafficCounts Traffic { get; } = new();
 
     /// <param name="kind">manifest, blob, tags or referrers.</param>
     /// <param name="rule">The rule's prefix, or "none".</param>
@@ -48,18 +53,41 @@ public sealed class MillpondMetrics : IDisposable
     {
         pulls.Add(1, new("kind", kind), new("rule", rule), new("result", result));
         pullSeconds.Record(took.TotalSeconds, new("kind", kind), new("result", result));
+        Traffic.Pull(rule, result);
     }
 
     /// <param name="kind">push or delete.</param>
     /// <param name="result">What became of it: upload, pushed, deleted, dropped, cancelled, or why it was refused.</param>
     public void Write(string kind, string result) => writes.Add(1, new("kind", kind), new("result", result));
 
-    public void UpstreamRequest(string upstream, string reason, string outcome) =>
+    /// <param name="service">A service's name, or <c>unknown</c>.</param>
+    /// <param name="result">ok, or the type of the error.</param>
+    public void Call(string service, string result)
+    {
+        calls.Add(1, new("service", service), new("result", result));
+        if (result == "ok")
+        {
+            Traffic.Call(service);
+        }
+    }
+
+    public void UpstreamRequest(string upstream, string reason, string outcome)
+    {
         upstreamRequests.Add(1, new("upstream", upstream), new("reason", reason), new("outcome", outcome));
+        Traffic.Request(upstream, reason);
+    }
 
-    public void BytesIn(string rule, string upstream, long count) => bytesIn.Add(count, new("rule", rule), new("upstream", upstream));
+    public void BytesIn(string rule, string upstream, long count)
+    {
+        bytesIn.Add(count, new("rule", rule), new("upstream", upstream));
+        Traffic.Received(rule, count);
+    }
 
-    public void BytesOut(string rule, long count) => bytesOut.Add(count, new KeyValuePair<string, object?>("rule", rule));
+    public void BytesOut(string rule, long count)
+    {
+        bytesOut.Add(count, new KeyValuePair<string, object?>("rule", rule));
+        Traffic.Sent(rule, count);
+    }
 
     public void ConnectionRefused() => connectionsRefused.Add(1);
 

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Millpond.Images;
 using Millpond.Server.Catalog;
+using Millpond.Server.Operations.Cost;
 using static Millpond.Tests.Catalog.TemporaryCatalog;
 
 namespace Millpond.Tests.Catalog;
@@ -33,6 +34,31 @@ public sealed class CatalogScaleTests
 
         TestContext.Current.TestOutputHelper?.WriteLine($"opened and read in {watch.ElapsedMilliseconds} ms");
         Assert.InRange(watch.ElapsedMilliseconds, 0, 1000);
+    }
+
+    [Fact]
+    public async Task What_100_000_images_take_is_added_up_in_seconds_and_little_memory()
+    {
+        await using var catalog = new TemporaryCatalog();
+        await catalog.Database.DisposeAsync();
+        Fill(catalog.Folder);
+        await using var database = CatalogDatabase.Open(catalog.Folder, new FakeTimeProvider(), NullLogger<CatalogDatabase>.Instance);
+        GC.Collect();
+        var (before, peak) = (GC.GetTotalMemory(forceFullCollection: true), 0L);
+        var watch = Stopwatch.StartNew();
+        var adding = Task.Run(() => new StorageSum(database, [], new FakeTimeProvider().GetUtcNow()).AddUpAsync(TestContext.Current.CancellationToken));
+        while (!adding.IsCompleted)
+        {
+            peak = Math.Max(peak, GC.GetTotalMemory(forceFullCollection: false) - before);
+            await Task.WhenAny(adding, Task.Delay(20));
+        }
+
+        var (prefixes, bytes, _) = await adding;
+        watch.Stop();
+        TestContext.Current.TestOutputHelper?.WriteLine($"added up in {watch.ElapsedMilliseconds} ms with at most {peak / 1_000_000} MB more");
+        var quay = Assert.Single(prefixes);
+        Assert.Equal((500, 100_000, 1_000_000_000), (quay.Images, quay.Versions, bytes));
+        Assert.InRange(watch.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(30));
     }
 
     private static Digest Numbered(long number, int kind) => Digest.Parse($"sha256:{number * 10 + kind:x64}");

@@ -30,6 +30,7 @@ public sealed partial class MetricsTests
             metrics.ConnectionRefused();
             metrics.ListCut("tags");
             metrics.Write("push", "pushed");
+            metrics.Call("ecr", "ok");
         }));
         var scraped = served.Concat(recorded).GroupBy(row => row.Key).ToDictionary(rows => rows.Key, rows => rows.First().Value);
         Assert.Equal(Sorted(Documented()), Sorted(scraped));

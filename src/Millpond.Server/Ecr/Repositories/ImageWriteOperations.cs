@@ -36,7 +36,7 @@ internal sealed class ImageWriteOperations(RepositoryFinder repositories, PullTh
 
     private async ValueTask<JsonObject> PutAsync(AwsCall call)
     {
-        var repository = await OwnAsync(call);
+        var repository = await repositories.GetOwnAsync(call);
         var (text, tag, digest) = (call.Input.Text("imageManifest"), call.Input.TextOrNull("imageTag"), call.Input.TextOrNull("imageDigest"));
         var content = Encoding.UTF8.GetBytes(text);
         var mediaType = call.Input.TextOrNull("imageManifestMediaType") ?? MediaTypeOf(content)
@@ -108,16 +108,6 @@ internal sealed class ImageWriteOperations(RepositoryFinder repositories, PullTh
         {
             throw new AwsErrorException(AwsError.InvalidParameter("Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax'"));
         }
-    }
-
-    /// <summary>A repository that can be pushed to.</summary>
-    private async Task<FoundRepository> OwnAsync(AwsCall call)
-    {
-        var repository = await repositories.GetAsync(call);
-        return repository.Cached is { } target
-            ? throw new AwsErrorException(AwsError.InvalidParameter(
-                $"Invalid parameter at 'repositoryName' failed to satisfy constraint: 'the repository is a cache of {target.Rule.UpstreamName}; push to the upstream'"))
-            : repository;
     }
 
     private async ValueTask<JsonObject> DeleteAsync(AwsCall call)
