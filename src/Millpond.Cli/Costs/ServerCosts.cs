@@ -30,7 +30,7 @@ internal static class ServerCosts
                 }
 
                 // A large catalog is being added up, or cannot be read for a moment.
-                await Task.Delay(BetweenTries, cancellationToken);
+                await Task.Delay(BetweenTries, TimeProvider.System, cancellationToken);
             }
         }
         catch (HttpRequestException e)

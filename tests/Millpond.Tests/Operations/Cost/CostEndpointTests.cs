@@ -27,7 +27,7 @@ public sealed class CostEndpointTests
         await millpond.RestartAsync();
 
         var report = await ReportAsync(millpond);
-        var requests = image.Blobs.Count() + 1;
+        var requests = image.Blobs.Count + 1;
         var bytes = image.Blobs.Sum(blob => blob.Length);
         var asked = Assert.Single(report["measured"]!["upstreams"]!.AsArray())!;
         Assert.Equal(upstream.Address.Authority, (string?)asked["upstream"]);
