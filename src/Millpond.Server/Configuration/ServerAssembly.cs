@@ -50,6 +50,7 @@ internal sealed class ServerAssembly(Draft draft, IReadOnlyDictionary<string, st
             Storage = new(server.Get(StorageLimit), server.Get(StorageHeadroom), server.Get(PartialsFor), server.Get(OrphanFills), server.Get(NearlyDone)),
             Push = new(server.Get(Uploads), server.Get(UploadBytes), server.Get(UploadsFor), server.Get(SparseIndexes)),
             NegativeCache = new(server.Get(NegativeAbsent), server.Get(NegativeRefused)),
+            Lifecycle = new(server.Get(LifecycleEvery), server.Get(LifecycleGrace), server.Get(LifecycleGuard)),
             ShutdownGrace = server.Get(ShutdownGrace),
             Connections = server.Get(Connections),
             Log = new(server.Get(ConfigurationKeys.LogLevel), server.Get(ConfigurationKeys.LogFormat), server.Get(LogAccess)),
