@@ -66,7 +66,8 @@ internal static class LifecycleCommand
         var command = new Command("held", "List images that a policy would have go and that stay, with the reason.") { names };
         return Runs(command, streams, options, time, async (client, arguments, write, cancellationToken) =>
         {
-            foreach (var name in arguments.GetValue(names) is { Length: > 0 } given ? given : [null])
+            string?[] given = [.. arguments.GetValue(names) ?? []];
+            foreach (var name in given.Length > 0 ? given : [null])
             {
                 await HeldList.WriteAsync(client, name, write, cancellationToken);
             }

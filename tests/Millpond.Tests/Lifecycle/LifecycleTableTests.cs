@@ -43,7 +43,8 @@ public sealed class LifecycleTableTests
         var gone = await lifecycle.ExpireAsync(At, [.. images.Select(image => new Departure(image, MayBePulled: false))], catalog.Now);
         Assert.Equal([Of("plain").Digest], gone);
         var change = Assert.Single(told);
-        Assert.Equal((["plain"], [Of("plain").Digest]), (change.Tags, change.Unlinked));
+        Assert.Equal(["plain"], change.Tags);
+        Assert.Equal([Of("plain").Digest], change.Unlinked);
         Assert.False(catalog.Database.IsLinked(At.Name, Of("plain").Digest));
         Assert.NotNull(catalog.Database.FindManifest(Of("plain").Digest));
         Assert.Equal([Of("pulled").Digest], await lifecycle.ExpireAsync(At, [new(Of("pulled"), MayBePulled: true)], catalog.Now));

@@ -129,7 +129,7 @@ public sealed class PolicyEvaluationTests
         }
 
         rules.Add("any" + Count());
-        return Policy(string.Join("; ", rules.Select((rule, index) => $"{(index + 1) * random.Next(1, 3) + (index * 2)} {rule}")));
+        return Policy(string.Join("; ", rules.Select((rule, index) => $"{(index * 3) + random.Next(1, 4)} {rule}")));
 
         string Count() => random.Next(3) switch { 0 => $" count {random.Next(1, 5)}", 1 => $" pushed {random.Next(1, 6)}", _ => $" pulled {random.Next(1, 6)}" };
     }
@@ -159,7 +159,10 @@ public sealed class PolicyEvaluationTests
             var (status, tags) = words[1] == "tagged" ? ("tagged", words[2].Split(',')) : (words[1], []);
             var (count, number) = (words[^2], words[^1]);
             var type = count switch { "count" => "imageCountMoreThan", "pushed" => "sinceImagePushed", "pulled" => "sinceImagePulled", _ => "sinceImageTransitioned" };
-            return $$"""{"rulePriority":{{words[0]}},"selection":{"tagStatus":"{{status}}",{{(tags.Length > 0 ? $"\"tagPatternList\":[\"{string.Join("\",\"", tags)}\"]," : "")}}{{(count == "archive" ? "\"storageClass\":\"archive\"," : "")}}"countType":"{{type}}",{{(count == "count" ? "" : "\"countUnit\":\"days\",")}}"countNumber":{{number}}},"action":{"type":"expire"}}""";
+            var list = tags.Length > 0 ? $"\"tagPatternList\":[\"{string.Join("\",\"", tags)}\"]," : "";
+            var storage = count == "archive" ? "\"storageClass\":\"archive\"," : "";
+            var unit = count == "count" ? "" : "\"countUnit\":\"days\",";
+            return $$$"""{"rulePriority":{{{words[0]}}},"selection":{"tagStatus":"{{{status}}}",{{{list}}}{{{storage}}}"countType":"{{{type}}}",{{{unit}}}"countNumber":{{{number}}}},"action":{"type":"expire"}}""";
         }));
         Assert.True(PolicyText.TryParse($$"""{"rules":[{{text}}]}""", out var policy, out var why), why + text);
         return policy;

@@ -80,9 +80,9 @@ public sealed class PolicyTextTests
 
         static string Write(string rule) => rule.Split(' ') switch
         {
-            [var priority, "archive"] => $$"""{"rulePriority":{{priority}},"selection":{"tagStatus":"untagged","storageClass":"archive","countType":"sinceImageTransitioned","countUnit":"days","countNumber":100},"action":{"type":"expire"}}""",
-            [var priority, "tagged", var tag] => $$"""{"rulePriority":{{priority}},"selection":{"tagStatus":"tagged","tagPrefixList":["{{tag}}"],"countType":"imageCountMoreThan","countNumber":1},"action":{"type":"expire"}}""",
-            [var priority, var status] => $$"""{"rulePriority":{{priority}},"selection":{"tagStatus":"{{status}}","countType":"imageCountMoreThan","countNumber":1},"action":{"type":"expire"}}""",
+            [var priority, "archive"] => $$$"""{"rulePriority":{{{priority}}},"selection":{"tagStatus":"untagged","storageClass":"archive","countType":"sinceImageTransitioned","countUnit":"days","countNumber":100},"action":{"type":"expire"}}""",
+            [var priority, "tagged", var tag] => $$$"""{"rulePriority":{{{priority}}},"selection":{"tagStatus":"tagged","tagPrefixList":["{{{tag}}}"],"countType":"imageCountMoreThan","countNumber":1},"action":{"type":"expire"}}""",
+            [var priority, var status] => $$$"""{"rulePriority":{{{priority}}},"selection":{"tagStatus":"{{{status}}}","countType":"imageCountMoreThan","countNumber":1},"action":{"type":"expire"}}""",
             _ => throw new InvalidOperationException(rule),
         };
     }

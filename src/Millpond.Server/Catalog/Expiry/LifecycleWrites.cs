@@ -149,15 +149,14 @@ internal static class LifecycleWrites
     private static bool IsAsDecided(DbConnection connection, OriginRepository at, Departure departure)
     {
         var image = departure.Image;
-        var key = Key(at, image.Digest);
         return connection.ExecuteScalar<long?>(
                 AsDecided,
                 new
                 {
-                    digest = key.Digest, repository = key.Repository, origin = key.Origin, kinds = image.IsArchived ? 4 : 2, pushedAt = image.PushedAt, activatedAt = image.ActivatedAt,
+                    digest = image.Digest.ToString(), repository = at.Name.ToString(), origin = at.Origin.Id, kinds = image.IsArchived ? 4 : 2, pushedAt = image.PushedAt, activatedAt = image.ActivatedAt,
                     mayBePulled = departure.MayBePulled ? 1 : 0, pulledAt = image.PulledAt,
                 }) is not null
-            && connection.Query<string>(Tags, key).SequenceEqual(image.Tags)
+            && connection.Query<string>(Tags, Key(at, image.Digest)).SequenceEqual(image.Tags)
             && ContentWrites.FindNeeding(connection, at, image.Digest).IsEmpty;
     }
 
@@ -201,8 +200,6 @@ internal static class LifecycleWrites
     /// <summary>What went of its referrers is told, and the image comes again.</summary>
     private static List<Digest>? Partly(List<Digest> gone) => gone.Count > 0 ? gone : null;
 
-    private static LinkKey Key(OriginRepository at, Digest digest, int limit = 0, DateTimeOffset now = default) =>
-        new(digest.ToString(), at.Name.ToString(), at.Origin.Id, limit, now.ToUnixTimeMilliseconds());
-
-    private sealed record LinkKey(string Digest, string Repository, long Origin, int Limit, long Now);
+    private static object Key(OriginRepository at, Digest digest, int limit = 0, DateTimeOffset now = default) =>
+        new { digest = digest.ToString(), repository = at.Name.ToString(), origin = at.Origin.Id, limit, now = now.ToUnixTimeMilliseconds() };
 }

@@ -37,9 +37,9 @@ public static class PolicyText
         {
             why = wrong.Message;
         }
-        catch (Exception failure) when (failure is JsonException or InvalidOperationException)
+        catch (Exception failure) when (failure is JsonException or InvalidOperationException or ArgumentException)
         {
-            // Half of a surrogate pair is JSON and no text.
+            // Half of a surrogate pair may be JSON, and is no text.
             why = Unreadable().Message;
         }
 
