@@ -14,6 +14,7 @@ var root = new RootCommand("A pull-through cache for container images.")
     AdmissionCommand.Create(),
     AccessCommand.Create(Streams.Console, TimeProvider.System),
     CostCommand.Create(Streams.Console),
+    LifecycleCommand.Create(Streams.Console, TimeProvider.System),
     CompletionCommand.Create(),
 };
 

@@ -13,6 +13,7 @@ using Millpond.Server.Configuration;
 using Millpond.Server.Credentials;
 using Millpond.Server.Ecr;
 using Millpond.Server.Ecr.CacheRules;
+using Millpond.Server.Lifecycle;
 using Millpond.Server.Operations;
 using Millpond.Server.Operations.Cost;
 using Millpond.Server.Push;
@@ -81,9 +82,10 @@ public sealed partial class ServerHost : IAsyncDisposable
 
         var gate = new AccessGate(configuration, rules, access);
         var pushes = parts.Add(new PushServices(configuration.Push, store, catalog, time, metrics, logs));
+        var lifecycle = parts.Add(new LifecycleServices(configuration.Lifecycle, rules, cache.Guard, catalog, time, metrics, logs));
         var aws = new AwsEndpoint(
             EcrService.All(new(
-                configuration.Ecr, access.Ring, access.Principals, access.Authorizer, access.Tokens, access.Robots, vault, configuration.AwsSecrets.ForRules ? awsSecrets : null, rules, book, cache.PullThrough, pushes, catalog, time)),
+                configuration.Ecr, access.Ring, access.Principals, access.Authorizer, access.Tokens, access.Robots, vault, configuration.AwsSecrets.ForRules ? awsSecrets : null, rules, book, cache.PullThrough, pushes, lifecycle, catalog, time)),
             access.Principals, access.Authorizer, access.Audit, configuration.PublicUrl, metrics, time, logs.CreateLogger<AwsEndpoint>());
         var registry = new RegistryEndpoints(configuration, rules, cache.PullThrough, pushes, access, gate, catalog, time, metrics);
 

@@ -88,6 +88,7 @@ public sealed partial class CacheServices : IAsyncDisposable
             new LocalContents(catalog, store, local, memory, known, time, logs.CreateLogger<LocalContents>()),
             new CacheDrop(catalog, known, negative, freshness), upstreams);
 
+        Guard = new AvailabilityGuard(upstreams, known);
         Observe(metrics);
         store.StartWith(catalog.StoredBytes);
         store.Sweep(time.GetUtcNow() - configuration.Storage.PartialsFor);
@@ -99,6 +100,9 @@ public sealed partial class CacheServices : IAsyncDisposable
     }
 
     public PullThrough PullThrough { get; }
+
+    /// <summary>Asks upstreams for what is to expire.</summary>
+    public AvailabilityGuard Guard { get; }
 
     /// <summary>Brings the store under its limit, before anybody is served.</summary>
     public Task StartAsync() => eviction.EnforceAsync();

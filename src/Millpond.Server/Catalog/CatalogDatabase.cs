@@ -3,6 +3,7 @@ using Dapper;
 using Microsoft.Extensions.Logging;
 using Millpond.Images;
 using Millpond.Server.Catalog.Control;
+using Millpond.Server.Catalog.Expiry;
 
 namespace Millpond.Server.Catalog;
 
@@ -21,6 +22,7 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
     private readonly CatalogWriter writer;
     private readonly DeferredTimes deferred;
     private readonly ITimer flushing;
+    private readonly TimeProvider time;
     private readonly ILogger<CatalogDatabase> log;
     private long recordedBytes;
     private int disposed;
@@ -29,6 +31,7 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
         DbDataSource source, Dialect dialect, DbConnection connection, string path, TimeProvider time, ILogger<CatalogDatabase> log)
     {
         this.source = source;
+        this.time = time;
         this.log = log;
         StoredBytes = connection.ExecuteScalar<long>("SELECT value FROM totals WHERE name = 'blob_bytes'");
         recordedBytes = CatalogWrites.RecordedBytes(connection);
@@ -43,6 +46,7 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
         Incomplete = new(reads, writer);
         Order = new(reads, writer, () => deferred.FlushAsync(writer), SetRecorded);
         Control = new(reads, writer);
+        Lifecycle = new(reads, writer, Contents);
         flushing = time.CreateTimer(_ => _ = FlushAndSweepAsync(), null, FlushEvery, FlushEvery);
     }
 
@@ -60,6 +64,9 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
 
     /// <summary>What the control plane keeps.</summary>
     public ControlTables Control { get; }
+
+    /// <summary>What lifecycle policies read and change.</summary>
+    public LifecycleTable Lifecycle { get; }
 
     /// <summary>What is set on repositories that a pull or a push makes.</summary>
     public NewRepositories NewRepositories => writer.Repositories;
@@ -143,7 +150,7 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
 
     /// <summary>Whether the digest belongs to the repository by this origin, or by a push.</summary>
     public ValueTask<bool> IsLinkedAsync(OriginRepository at, Digest digest) => reads.ReadAsync(connection => connection.FindAsync(
-        "SELECT 1 FROM links WHERE digest = @k0 AND repository = @k1 AND (origin = @k2 OR origin = 0) LIMIT 1",
+        "SELECT 1 FROM links WHERE digest = @k0 AND repository = @k1 AND (origin = @k2 OR origin = 0) AND (kinds & 3) <> 0 LIMIT 1",
         _ => true, digest.ToString(), at.Name.ToString(), at.Origin.Id));
 
     /// <summary>Whether any repository has the digest by this origin.</summary>
@@ -248,7 +255,7 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
             {
                 writer.Repositories.Put(connection, at);
                 CatalogWrites.PutManifest(connection, manifest, document, now);
-                CatalogWrites.PutLink(connection, at, manifest.Digest);
+                CatalogWrites.PutLink(connection, at, manifest.Digest, now);
                 if (isIncomplete)
                 {
                     CatalogWrites.PutIncomplete(connection, at.Name, manifest.Digest);
@@ -280,7 +287,7 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
     public Task LinkAsync(OriginRepository at, Digest digest) => writer.WriteAsync(connection =>
     {
         writer.Repositories.Put(connection, at);
-        CatalogWrites.PutLink(connection, at, digest);
+        CatalogWrites.PutLink(connection, at, digest, time.GetUtcNow());
     });
 
     /// <summary>The blob's bytes are in the store.</summary>
@@ -291,7 +298,7 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
         if (at is { } home)
         {
             writer.Repositories.Put(connection, home);
-            CatalogWrites.PutLink(connection, home, digest);
+            CatalogWrites.PutLink(connection, home, digest, now);
         }
     });
 

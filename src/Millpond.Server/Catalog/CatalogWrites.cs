@@ -1,6 +1,7 @@
 using System.Data.Common;
 using Dapper;
 using Millpond.Images;
+using Millpond.Server.Catalog.Expiry;
 
 namespace Millpond.Server.Catalog;
 
@@ -25,9 +26,17 @@ internal static class CatalogWrites
         """,
         new { id = row.Origin.Id, upstream = row.Upstream, prefix = row.Prefix, source = row.Source, who = row.Who, at = now.ToUnixTimeMilliseconds() });
 
-    public static void PutLink(DbConnection connection, OriginRepository at, Digest digest) => connection.Execute(
-        "INSERT INTO links (digest, repository, origin) VALUES (@digest, @repository, @origin) ON CONFLICT DO NOTHING",
-        new { digest = digest.ToString(), repository = at.Name.ToString(), origin = at.Origin.Id });
+    /// <summary>By a pull; what is linked already stays as old as it is, and what is archived is restored.</summary>
+    public static void PutLink(DbConnection connection, OriginRepository at, Digest digest, DateTimeOffset now)
+    {
+        var isNew = connection.Execute(
+            "INSERT INTO links (digest, repository, origin, linked_at) VALUES (@digest, @repository, @origin, @now) ON CONFLICT DO NOTHING",
+            new { digest = digest.ToString(), repository = at.Name.ToString(), origin = at.Origin.Id, now = now.ToUnixTimeMilliseconds() }) == 1;
+        if (!isNew)
+        {
+            LifecycleWrites.Restore(connection, at, digest, now);
+        }
+    }
 
     public static void PutIncomplete(DbConnection connection, RepositoryName repository, Digest index) => connection.Execute(
         "INSERT INTO incomplete (repository, digest) VALUES (@repository, @digest) ON CONFLICT DO NOTHING",

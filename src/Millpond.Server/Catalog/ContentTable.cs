@@ -212,7 +212,8 @@ public sealed class ContentTable
         return result;
     }
 
-    private Task WriteAsync(OriginRepository at, Func<DbConnection, Written> write)
+    /// <summary>Writes, durably, and tells memory what has changed.</summary>
+    internal Task WriteAsync(OriginRepository at, Func<DbConnection, Written> write)
     {
         var written = new Written();
         var now = 0L;
@@ -231,7 +232,7 @@ public sealed class ContentTable
     }
 
     /// <summary>What memory must be told of a write.</summary>
-    private sealed record Written(IReadOnlyList<string> Tags)
+    internal sealed record Written(IReadOnlyList<string> Tags)
     {
         public Written()
             : this([])

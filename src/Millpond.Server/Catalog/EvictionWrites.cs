@@ -1,6 +1,7 @@
 using System.Data.Common;
 using Dapper;
 using Millpond.Images;
+using Millpond.Server.Catalog.Expiry;
 
 namespace Millpond.Server.Catalog;
 
@@ -62,6 +63,11 @@ internal static class EvictionWrites
         CatalogWrites.AddToTotal(connection, "manifest_bytes", -cost);
         connection.Execute("DELETE FROM manifest_bytes WHERE digest = @digest", key);
         var links = connection.Query<(string Repository, long Origin)>("DELETE FROM links WHERE digest = @digest RETURNING repository, origin", key).AsList();
+        foreach (var link in links)
+        {
+            LifecycleWrites.Forget(connection, new(RepositoryName.Parse(link.Repository), new(link.Origin), null), digest);
+        }
+
         connection.Execute(
             """
             DELETE FROM links WHERE origin <> 0 AND digest IN (SELECT digest FROM children WHERE parent = @digest)

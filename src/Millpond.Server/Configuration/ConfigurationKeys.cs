@@ -112,6 +112,12 @@ public static class ConfigurationKeys
         "Here: a GB of disk for a month");
     internal static readonly ConfigurationKey<decimal> PriceTransferHere = Default(TopLevel, "cost.prices.transferHere", KeyTypes.Price, "0",
         "Here: a GB sent to clients");
+    internal static readonly ConfigurationKey<TimeSpan> LifecycleEvery = Default(TopLevel, "lifecycle.every", KeyTypes.PositiveDuration, "1h",
+        "How often lifecycle policies run; the first time a minute after the start");
+    internal static readonly ConfigurationKey<TimeSpan> LifecycleGrace = Default(TopLevel, "lifecycle.grace", KeyTypes.Duration, "1h",
+        "How long what nobody refers to any more stays before its bytes go");
+    internal static readonly ConfigurationKey<bool> LifecycleGuard = Default(TopLevel, "lifecycle.guard", KeyTypes.Boolean, "true",
+        "`true` = a policy takes an image out of a cache only after its upstream has just shown it. `false` = whether it can be pulled again or not");
     internal static readonly ConfigurationKey<int> Connections = Default(TopLevel, "limits.connections", KeyTypes.PositiveCount, "10000",
         "Connections that a listener for pulls has open at once; further ones are closed. Operations and reviews are not limited");
     internal static readonly ConfigurationKey<TimeSpan> ShutdownGrace = Default(TopLevel, "shutdown.grace", KeyTypes.ShortDuration, "30s",
@@ -149,6 +155,9 @@ public static class ConfigurationKeys
         "Which repositories at the upstream may be pulled (below `upstreamRepositoryPrefix`). A rule that anybody pulls by and that has a credential, a client certificate or headers that may authenticate must state it",
         "all");
     internal static readonly ConfigurationKey<ImmutableArray<string>> RuleDeny = Optional(Rule, "deny", KeyTypes.Globs, "Which of the allowed ones may not. What may not be pulled is not named by `_catalog` either");
+
+    internal static readonly ConfigurationKey<bool?> RuleGuard = Optional(Rule, "guard", KeyTypes.OptionalBoolean,
+        "As `lifecycle.guard`, for what is pulled by the rule", "`lifecycle.guard`");
 
     internal static readonly ConfigurationKey<TimeSpan> RevalidateAfter = Default(RuleAndDefaults, "revalidateAfter", KeyTypes.Duration, "24h",
         "How long a tag is served without asking the upstream; `0s` = ask at every pull");
@@ -199,7 +208,7 @@ public static class ConfigurationKeys
     public static ImmutableArray<ConfigurationKey> All { get; } = [.. Table];
 
     /// <summary>Top-level words that later versions will read.</summary>
-    public static ImmutableArray<string> Reserved { get; } = ["store", "catalog", "cluster", "lifecycle"];
+    public static ImmutableArray<string> Reserved { get; } = ["store", "catalog", "cluster"];
 
     internal static IEnumerable<ConfigurationKey> In(ImmutableArray<KeyScope> scopes) => All.Where(k => scopes.Contains(k.Scope));
 

@@ -47,6 +47,8 @@ internal static partial class KeyTypes
 
     public static KeyType<bool> Boolean { get; } = Choice(("true", true), ("false", false));
 
+    public static KeyType<bool?> OptionalBoolean { get; } = OptionalChoice(("true", true), ("false", false));
+
     public static KeyType<AccessMode> AccessMode { get; } = Choice(("anonymous", Configuration.AccessMode.Anonymous), ("token", Configuration.AccessMode.Token));
 
     public static KeyType<AccessMode?> RuleAccess { get; } = OptionalChoice(("anonymous", Configuration.AccessMode.Anonymous), ("token", Configuration.AccessMode.Token));

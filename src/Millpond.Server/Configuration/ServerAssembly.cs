@@ -63,6 +63,7 @@ internal sealed class ServerAssembly(Draft draft, IReadOnlyDictionary<string, st
                 Disk = server.Get(PriceDisk),
                 TransferHere = server.Get(PriceTransferHere),
             },
+            Lifecycle = new(server.Get(LifecycleEvery), server.Get(LifecycleGrace), server.Get(LifecycleGuard)),
             ShutdownGrace = server.Get(ShutdownGrace),
             Connections = server.Get(Connections),
             Log = new(server.Get(ConfigurationKeys.LogLevel), server.Get(ConfigurationKeys.LogFormat), server.Get(LogAccess)),

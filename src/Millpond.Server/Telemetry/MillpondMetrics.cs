@@ -24,6 +24,7 @@ public sealed class MillpondMetrics : IDisposable
     private readonly Counter<long> listsCut;
     private readonly Counter<long> writes;
     private readonly Counter<long> calls;
+    private readonly Counter<long> left;
 
     public MillpondMetrics()
     {
@@ -39,6 +40,7 @@ public sealed class MillpondMetrics : IDisposable
             "millpond.pulls.duration", "s", "From a pull to the end of its answer, by kind and result.", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = PullSecondsBounds });
         listsCut = meter.CreateCounter<long>("millpond.lists.cut", description: "Upstream lists that were cut because they are too long, by kind (tags, referrers).");
         writes = meter.CreateCounter<long>("millpond.writes", description: "Requests that push or delete, by kind (push, delete) and result.");
+        left = meter.CreateCounter<long>("millpond.lifecycle.images", description: "Images that lifecycle policies took, by action (expired, archived).");
         reviews = meter.CreateCounter<long>("millpond.reviews", description: "Admission reviews, by result.");
         calls = meter.CreateCounter<long>("millpond.calls", description: "Calls of the control plane, by service and result.");
     }
@@ -99,6 +101,9 @@ public sealed class MillpondMetrics : IDisposable
 
     /// <param name="kind">tags or referrers.</param>
     public void ListCut(string kind) => listsCut.Add(1, new KeyValuePair<string, object?>("kind", kind));
+
+    /// <param name="action">expired or archived.</param>
+    public void ImagesLeft(string action, int count) => left.Add(count, new KeyValuePair<string, object?>("action", action));
 
     /// <param name="result">rewritten, unchanged, or why nothing was looked at.</param>
     public void Review(string result) => reviews.Add(1, new KeyValuePair<string, object?>("result", result));

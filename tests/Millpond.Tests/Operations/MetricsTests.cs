@@ -26,6 +26,7 @@ public sealed partial class MetricsTests
             metrics.FillEnded("u", "stored");
             metrics.PassedThrough("u");
             metrics.Evicted(1);
+            metrics.ImagesLeft("expired", 1);
             metrics.Review("rewritten");
             metrics.ConnectionRefused();
             metrics.ListCut("tags");

@@ -46,7 +46,9 @@ public sealed partial class LocalContents
             : (await manifests.FindTagAsync(OriginRepository.Own(name), reference))?.Manifest;
         if (content is null)
         {
-            return Absent(PullFailureKind.ManifestUnknown);
+            return await catalog.Lifecycle.IsArchivedAsync(OriginRepository.Own(name), reference)
+                ? new PullFailure(PullFailureKind.ManifestUnknown, "it is archived; restore it with UpdateImageStorageClass, or push it again")
+                : Absent(PullFailureKind.ManifestUnknown);
         }
 
         catalog.Touch(content.Digest, time.GetUtcNow());

@@ -134,18 +134,18 @@ internal sealed class ImageWriteOperations(RepositoryFinder repositories, PullTh
             return ("MissingDigestAndTag", "Invalid request parameters: both tag and digest cannot be null");
         }
 
-        var means = tag is null ? null : await catalog.FindTagAsync(repository.At, tag);
+        var means = tag is null ? null : (await catalog.FindTagAsync(repository.At, tag))?.Digest ?? await catalog.Lifecycle.FindArchivedAsync(repository.At, tag);
         if (tag is not null && means is null || digestText is not null && !Digest.TryParse(digestText, out _))
         {
             return ("ImageNotFound", ImageFailures.NotFound);
         }
 
-        if (means is not null && digestText is not null && means.Digest.ToString() != digestText)
+        if (means is not null && digestText is not null && means.Value.ToString() != digestText)
         {
             return ("ImageTagDoesNotMatchDigest", "The digest of the image with this tag is another");
         }
 
-        var digest = means?.Digest ?? Digest.Parse(digestText!);
+        var digest = means ?? Digest.Parse(digestText!);
         var tags = await catalog.Control.Images.TagsOfAsync(repository.At, digest);
         if (digestText is null && tags.Count > 1)
         {
