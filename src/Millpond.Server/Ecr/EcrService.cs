@@ -7,11 +7,13 @@ using Millpond.Server.Catalog.Control;
 using Millpond.Server.Configuration;
 using Millpond.Server.Credentials;
 using Millpond.Server.Ecr.CacheRules;
+using Millpond.Server.Ecr.Keeping;
 using Millpond.Server.Ecr.Logins;
 using Millpond.Server.Ecr.Protocol;
 using Millpond.Server.Ecr.Registry;
 using Millpond.Server.Ecr.Repositories;
 using Millpond.Server.Ecr.Secrets;
+using Millpond.Server.Lifecycle.Pins;
 using Millpond.Server.Push;
 using Millpond.Server.Rules;
 
@@ -23,7 +25,7 @@ internal static class EcrService
     /// <summary>What operations work with.</summary>
     public sealed record Parts(
         EcrConfiguration Ecr, KeyRing Ring, Principals Principals, Authorizer Authorizer, RegistryTokens Tokens, Robots Robots,
-        SecretVault Vault, AwsSecrets? AwsSecrets, PullThroughRules Rules, CacheRuleBook Book, PullThrough Pulls, PushServices Pushes, CatalogDatabase Catalog, TimeProvider Time)
+        SecretVault Vault, AwsSecrets? AwsSecrets, PullThroughRules Rules, CacheRuleBook Book, PullThrough Pulls, PushServices Pushes, PinBook Pins, CatalogDatabase Catalog, TimeProvider Time)
     {
         public ControlTables Control => Catalog.Control;
     }
@@ -73,5 +75,6 @@ internal static class EcrService
     [
         .. new PrincipalOperations(parts.Principals, parts.Control).All,
         .. new RobotOperations(parts.Robots, parts.Principals, parts.Control, parts.Ring).All,
+        .. new PinOperations(parts.Pins).All,
     ]);
 }

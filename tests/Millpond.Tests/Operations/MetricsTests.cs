@@ -26,6 +26,8 @@ public sealed partial class MetricsTests
             metrics.FillEnded("u", "stored");
             metrics.PassedThrough("u");
             metrics.Evicted(1);
+            metrics.Collected(1, 1, 1, 1);
+            metrics.Scrubbed("refilled");
             metrics.Review("rewritten");
             metrics.ConnectionRefused();
             metrics.ListCut("tags");
