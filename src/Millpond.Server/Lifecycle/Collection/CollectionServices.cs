@@ -29,8 +29,9 @@ public sealed partial class CollectionServices : IAsyncDisposable
         this.catalog = catalog;
         this.time = time;
         log = logs.CreateLogger<CollectionServices>();
+        CollectorOf = (grace, clock) => new(catalog, store, cache.Books, Pins!, grace, clock, metrics, logs.CreateLogger<Collector>());
         Pins = new PinBook(catalog, time, logs.CreateLogger<PinBook>());
-        Collector = new Collector(catalog, store, cache.Books, Pins, configuration.Grace, time, metrics, logs.CreateLogger<Collector>());
+        Collector = CollectorOf(configuration.Grace, time);
         Scrub = new Scrub(catalog, store, cache.Books, cache.Refill, time, metrics, logs.CreateLogger<Scrub>());
         catalog.Arrived = Pins.Arrived;
         Pins.Changed = Collector.Want;
@@ -42,7 +43,12 @@ public sealed partial class CollectionServices : IAsyncDisposable
 
     internal Collector Collector { get; }
 
+    /// <summary>A collector over the same parts, of another grace and clock.</summary>
+    internal Func<TimeSpan, TimeProvider, Collector> CollectorOf { get; }
+
     internal Scrub Scrub { get; }
+
+    internal CatalogDatabase Catalog => catalog;
 
     public async ValueTask DisposeAsync()
     {
