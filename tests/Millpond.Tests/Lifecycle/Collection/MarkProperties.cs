@@ -45,7 +45,7 @@ public sealed class MarkProperties
         {
             await collector.PassAsync(CancellationToken.None);
             await parts.Catalog.Collection.Garbage.UnmarkAsync([]);
-            time.Advance(TimeSpan.FromHours(1));
+            time.AdjustTime(time.GetUtcNow() + TimeSpan.FromHours(1));
         }
 
         var (links, manifests, blobs) = world.Expected();
@@ -112,7 +112,7 @@ public sealed class MarkProperties
 
                 if (isOld)
                 {
-                    time.Advance(TimeSpan.FromDays(60));
+                    time.AdjustTime(time.GetUtcNow() + TimeSpan.FromDays(60));
                     foreach (var name in world.stored)
                     {
                         await catalog.PutBlobAsync(DigestOf(name), name.Length, null, time.GetUtcNow());

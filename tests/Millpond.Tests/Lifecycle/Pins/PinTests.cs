@@ -25,12 +25,12 @@ public sealed class PinTests
         host.Upstream.Add("keep/b", later, "v2.1");
         await host.PullAsync("up/keep/a", index, "v2.0");
         Assert.Equal(PinOutcome.Kept, await host.Collection.Pins.AddAsync("up/keep/*:v2*", None));
-        host.Time.Advance(TimeSpan.FromMinutes(1));
+        host.Skip(TimeSpan.FromMinutes(1));
         await host.PullAsync("up/keep/b", later, "v2.1");
         await Eventually.HoldsAsync(async () => (await host.Collection.Catalog.Collection.Pins.FindAsync(later.Layer.Digest)).HasFlag(KeptFor.Pin));
         for (var i = 0; i < 12; i++)
         {
-            host.Time.Advance(TimeSpan.FromMinutes(1));
+            host.Skip(TimeSpan.FromMinutes(1));
             var other = TestImages.WithLayers(TestBlob.Generated(seed: 50 + i, length: 700_000));
             host.Upstream.Add("other", other, $"t{i}");
             await host.Millpond.PullAsync("up/other", other, $"t{i}");
@@ -50,7 +50,7 @@ public sealed class PinTests
         await host.PullAsync("up/a", image);
         Assert.Equal(PinOutcome.Kept, await host.Collection.Pins.AddAsync("up/*", None));
         await host.PassAsync();
-        host.Time.Advance(Collector.UntaggedFor * 3);
+        host.Skip(Collector.UntaggedFor * 3);
         await host.CollectAsync();
         await host.CollectAsync();
         Assert.True(host.IsStored(image.Layer));
@@ -73,7 +73,7 @@ public sealed class PinTests
         await host.PullAsync("up/a", old, "v1");
         await host.Collection.Pins.AddAsync("up/a:v1", None);
         host.Upstream.Add("a", now, "v1");
-        host.Time.Advance(TimeSpan.FromDays(2));
+        host.Skip(TimeSpan.FromDays(2));
         await host.PullAsync("up/a", now, "v1");
         await Eventually.HoldsAsync(async () => (await Kept(host, now.Digest)).HasFlag(KeptFor.Pin));
         await host.PassAsync();
