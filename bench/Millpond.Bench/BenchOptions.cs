@@ -42,7 +42,7 @@ internal sealed record BenchOptions
 
     public bool Wants(string measurement) => Only.Count == 0 || Only.Contains(measurement);
 
-    /// <summary><c>--millpond FILE [--before FILE] [--history FILE --commit ID] [--quick] [--rounds N] [--only warm-manifest,warm-blob,cold,many,outage,push,token,admit,rewrite]</c>.</summary>
+    /// <summary><c>--millpond FILE [--before FILE] [--history FILE --commit ID] [--quick] [--rounds N] [--only warm-manifest,warm-blob,cold,many,outage,push,token,collection,admit,rewrite]</c>.</summary>
     public static BenchOptions Parse(IReadOnlyList<string> arguments)
     {
         var options = new BenchOptions { Millpond = "" };

@@ -21,6 +21,8 @@ internal sealed record Bound(string Name, Work Work, string? Against, bool AtLea
         new("first answer of a tag that is due, black-holed, s", Work.OutageFirst, null, AtLeast: false, 5.5),
         new("pushing 1 GiB, time ÷ docker-registry", Work.PushTime, Contender.DockerRegistry, AtLeast: false, 1),
         new("warm manifest requests/s with a token ÷ without", Work.TokenManifestRatio, null, AtLeast: true, 0.8),
+        new("collection: pulls while it runs ÷ without", Work.CollectionRatio, null, AtLeast: true, 0.8),
+
         // The empty endpoint does not even read JSON, which is half of what a review costs.
         new("review requests/s ÷ empty endpoint", Work.ReviewRate, Contender.Empty, AtLeast: true, 0.33),
         new("review p99 ÷ empty endpoint", Work.ReviewTail, Contender.Empty, AtLeast: false, 4),

@@ -13,7 +13,7 @@ try
 {
     var report = new Report(options);
     if (options.Wants("warm-manifest") || options.Wants("warm-blob") || options.Wants("cold") || options.Wants("many") || options.Wants("outage") || options.Wants("push")
-        || options.Wants("token"))
+        || options.Wants("token") || options.Wants("collection"))
     {
         await MeasurePullsAsync(report);
     }
@@ -69,6 +69,11 @@ async Task MeasurePullsAsync(Report report)
     if (options.Wants("token"))
     {
         await new Logins(options, origin, report).MeasureAsync(folder, limit.Token);
+    }
+
+    if (options.Wants("collection"))
+    {
+        await new Collecting(options, origin, report).MeasureAsync(folder, limit.Token);
     }
 
     if (options.Wants("push"))

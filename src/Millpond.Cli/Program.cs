@@ -15,6 +15,7 @@ var root = new RootCommand("A pull-through cache for container images.")
     AccessCommand.Create(Streams.Console, TimeProvider.System),
     CostCommand.Create(Streams.Console),
     LifecycleCommand.Create(Streams.Console, TimeProvider.System),
+    PinCommand.Create(Streams.Console, TimeProvider.System),
     CompletionCommand.Create(),
 };
 

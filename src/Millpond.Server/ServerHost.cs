@@ -14,6 +14,7 @@ using Millpond.Server.Credentials;
 using Millpond.Server.Ecr;
 using Millpond.Server.Ecr.CacheRules;
 using Millpond.Server.Lifecycle;
+using Millpond.Server.Lifecycle.Collection;
 using Millpond.Server.Operations;
 using Millpond.Server.Operations.Cost;
 using Millpond.Server.Push;
@@ -83,14 +84,15 @@ public sealed partial class ServerHost : IAsyncDisposable
         var gate = new AccessGate(configuration, rules, access);
         var pushes = parts.Add(new PushServices(configuration.Push, store, catalog, time, metrics, logs));
         var lifecycle = parts.Add(new LifecycleServices(configuration.Lifecycle, rules, cache.Guard, catalog, time, metrics, logs));
+        Collection = parts.Add(new CollectionServices(configuration.Lifecycle, catalog, store, cache, time, metrics, logs));
         var aws = new AwsEndpoint(
             EcrService.All(new(
-                configuration.Ecr, access.Ring, access.Principals, access.Authorizer, access.Tokens, access.Robots, vault, configuration.AwsSecrets.ForRules ? awsSecrets : null, rules, book, cache.PullThrough, pushes, lifecycle, catalog, time)),
+                configuration.Ecr, access.Ring, access.Principals, access.Authorizer, access.Tokens, access.Robots, vault, configuration.AwsSecrets.ForRules ? awsSecrets : null, rules, book, cache.PullThrough, pushes, lifecycle, Collection.Pins, catalog, time)),
             access.Principals, access.Authorizer, access.Audit, configuration.PublicUrl, metrics, time, logs.CreateLogger<AwsEndpoint>());
         var registry = new RegistryEndpoints(configuration, rules, cache.PullThrough, pushes, access, gate, catalog, time, metrics);
 
         var scrape = parts.Add(new MetricsScrape(metrics));
-        var operations = new OperationsEndpoints(() => rules.Configuration, new Readiness(data, catalog, logs.CreateLogger<Readiness>()), cache.UpstreamStates, time, scrape.Build(app.Services), costs.AnswerAsync);
+        var operations = new OperationsEndpoints(() => rules.Configuration, new Readiness(data, catalog, store.Damaged, logs.CreateLogger<Readiness>()), cache.UpstreamStates, time, scrape.Build(app.Services), costs.AnswerAsync);
         var lines = accessLog is null ? null : parts.Add(new AccessLog(accessLog, configuration.Log.FormatOn(isTerminal: false), time));
         var admission = configuration.Admission.IsOn ? AdmissionEndpoint.Create(rules, metrics, logs.CreateLogger<AdmissionEndpoint>()) : null;
         var dispatch = new RequestDispatch(
@@ -103,6 +105,9 @@ public sealed partial class ServerHost : IAsyncDisposable
 
     /// <summary>What the main listeners are really bound to, in the order of the configuration.</summary>
     public ImmutableArray<Uri> Addresses => listeners.Addresses(ListenerKind.Main);
+
+    /// <summary>Collection, pins and the scrub.</summary>
+    internal CollectionServices Collection { get; }
 
     public ImmutableArray<Uri> OperationsAddresses => listeners.Addresses(ListenerKind.Operations);
 

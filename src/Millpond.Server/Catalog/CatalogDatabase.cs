@@ -2,6 +2,7 @@ using System.Data.Common;
 using Dapper;
 using Microsoft.Extensions.Logging;
 using Millpond.Images;
+using Millpond.Server.Catalog.Collection;
 using Millpond.Server.Catalog.Control;
 using Millpond.Server.Catalog.Expiry;
 
@@ -42,11 +43,12 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
         writer = new(connection, dialect, path, time, log);
         deferred = new(time);
         Lists = new(reads, writer, SetRecorded);
-        Contents = new(reads, writer, SetRecorded);
+        Contents = new(reads, writer, SetRecorded, (at, digest, tags) => Arrived?.Invoke(at, digest, tags));
         Incomplete = new(reads, writer);
         Order = new(reads, writer, () => deferred.FlushAsync(writer), SetRecorded);
         Control = new(reads, writer);
         Lifecycle = new(reads, writer, Contents);
+        Collection = new(reads, writer, SetRecorded);
         flushing = time.CreateTimer(_ => _ = FlushAndSweepAsync(), null, FlushEvery, FlushEvery);
     }
 
@@ -67,6 +69,11 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
 
     /// <summary>What lifecycle policies read and change.</summary>
     public LifecycleTable Lifecycle { get; }
+    /// <summary>What is of no use any more, and what is kept from eviction.</summary>
+    public CollectionTables Collection { get; }
+
+    /// <summary>Told of each manifest that a repository got, with its tags, after the commit and on the thread that writes.</summary>
+    public Action<OriginRepository, Digest, IReadOnlyList<string>>? Arrived { get; set; }
 
     /// <summary>What is set on repositories that a pull or a push makes.</summary>
     public NewRepositories NewRepositories => writer.Repositories;
@@ -94,7 +101,7 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
         DbConnection? connection = null;
         try
         {
-            MakePrivate(path);
+            Dialect.MakePrivate(path);
             connection = source.OpenConnection();
             dialect.SetUpWriter(connection);
             var found = CatalogSchema.Migrate(connection, path, dialect);
@@ -115,16 +122,6 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
                 _ when dialect.IsDamaged(failure) => CatalogUnusableException.Damaged(path, failure),
                 _ => CatalogUnusableException.CannotOpen(path, failure),
             };
-        }
-    }
-
-    /// <summary>An empty file is an empty database; its journals get its mode. SQLite would make it readable for all.</summary>
-    private static void MakePrivate(string path)
-    {
-        const UnixFileMode ownerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        if (!File.Exists(path))
-        {
-            new FileStream(path, new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.Write, UnixCreateMode = ownerOnly }).Dispose();
         }
     }
 
@@ -277,6 +274,7 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
                 }
 
                 SetRecorded(recorded);
+                Arrived?.Invoke(at, manifest.Digest, tag is null ? [] : [tag]);
             });
     }
 
@@ -310,6 +308,9 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
 
     /// <summary>A blob or manifest was pulled. Seen by eviction at once, written within a minute.</summary>
     public void Touch(Digest digest, DateTimeOffset pulledAt) => deferred.Pulled(digest, pulledAt);
+
+    /// <summary>A pushed blob was asked for by one who may be about to push what names it. Written within a minute, and before collection looks.</summary>
+    public void Renew(RepositoryName repository, Digest digest, DateTimeOffset at) => deferred.Renewed(repository, digest, at);
 
     /// <param name="digest">What the tag means; one that has moved meanwhile is left alone.</param>
     public Task SetTagAbsentAsync(OriginRepository at, string tag, Digest digest, DateTimeOffset? since) =>

@@ -1,6 +1,7 @@
 using System.Data.Common;
 using Dapper;
 using Millpond.Images;
+using Millpond.Server.Catalog.Collection;
 using Millpond.Server.Catalog.Expiry;
 
 namespace Millpond.Server.Catalog;
@@ -26,11 +27,22 @@ internal static class ContentWrites
         // What was a blob until now is an image since now.
         connection.Execute(
             """
-            INSERT INTO links (digest, repository, origin, kinds, linked_at) VALUES (@digest, @repository, @origin, @kind, @now)
-            ON CONFLICT (digest, repository, origin) DO UPDATE SET kinds = links.kinds | excluded.kinds,
+            INSERT INTO links (digest, repository, origin, kinds, linked_at, renewed_at) VALUES (@digest, @repository, @origin, @kind, @now, @now)
+            ON CONFLICT (digest, repository, origin) DO UPDATE SET kinds = links.kinds | excluded.kinds, renewed_at = excluded.renewed_at,
               linked_at = CASE WHEN (excluded.kinds & 2) <> 0 AND (links.kinds & 2) = 0 THEN excluded.linked_at ELSE links.linked_at END
             """,
             Key(at, digest, kind, now));
+        Linked(connection, at, digest);
+    }
+
+    /// <summary>The digest has a link again, or another one.</summary>
+    public static void Linked(DbConnection connection, OriginRepository at, Digest digest)
+    {
+        GarbageWrites.Referenced(connection, digest);
+        if (at.Origin == Origin.None)
+        {
+            KeptWrites.Pushed(connection, digest.ToString());
+        }
     }
 
     /// <summary>Some digests that belong to the repository.</summary>
@@ -41,8 +53,15 @@ internal static class ContentWrites
             new { repository = at.Name.ToString(), origin = at.Origin.Id, most }).Select(digest => Digest.Parse(digest)),
     ];
 
-    public static void RemoveLinks(DbConnection connection, OriginRepository at, IReadOnlyList<Digest> digests) => connection.Execute(
-        "DELETE FROM links WHERE digest = @digest AND repository = @repository AND origin = @origin", digests.Select(digest => Key(at, digest, LinkKinds.Both)));
+    public static void RemoveLinks(DbConnection connection, OriginRepository at, IReadOnlyList<Digest> digests)
+    {
+        connection.Execute(
+            "DELETE FROM links WHERE digest = @digest AND repository = @repository AND origin = @origin", digests.Select(digest => Key(at, digest, LinkKinds.Both)));
+        foreach (var digest in at.Origin == Origin.None ? digests : [])
+        {
+            KeptWrites.PushGone(connection, digest.ToString());
+        }
+    }
 
     /// <summary>The repository with what is by its name.</summary>
     public static void RemoveRepository(DbConnection connection, OriginRepository at)
@@ -115,11 +134,20 @@ internal static class ContentWrites
         // What was pulled counts as both and goes with either.
         connection.Execute($"UPDATE links SET kinds = kinds & ~@kind WHERE {Where} AND origin = 0", key);
         connection.Execute("DELETE FROM links WHERE digest = @digest AND repository = @repository AND origin = @origin AND (kinds = 0 OR origin <> 0)", key);
+        if (at.Origin == Origin.None)
+        {
+            KeptWrites.PushGone(connection, digest.ToString());
+        }
+
         return true;
     }
 
-    public static bool IsLoose(DbConnection connection, Digest digest) =>
-        connection.ExecuteScalar<long?>("SELECT 1 FROM links WHERE digest = @digest LIMIT 1", new { digest = digest.ToString() }) is null;
+    /// <summary>Whether no repository has the digest any more; since when is written down.</summary>
+    public static bool IsLoose(DbConnection connection, Digest digest, DateTimeOffset now)
+    {
+        GarbageWrites.Unreferenced(connection, digest.ToString(), now.ToUnixTimeMilliseconds());
+        return connection.ExecuteScalar<long?>("SELECT 1 FROM links WHERE digest = @digest LIMIT 1", new { digest = digest.ToString() }) is null;
+    }
 
     /// <summary>A manifest that no repository has goes with its bytes; false where one has it.</summary>
     public static bool RemoveLooseManifest(DbConnection connection, Digest digest)

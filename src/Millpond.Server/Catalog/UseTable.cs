@@ -15,7 +15,7 @@ public sealed class UseTable
         """
         SELECT l.digest AS Digest, l.repository AS Repository, l.origin AS Origin, coalesce(b.size, 0) + coalesce(m.size, 0) AS Bytes,
           coalesce(b.stored_at, m.stored_at, 0) AS StoredAt,
-          CASE WHEN m.digest IS NULL OR m.subject IS NOT NULL OR (l.kinds & 2) = 0 THEN 0
+          CASE WHEN m.digest IS NULL OR m.subject IS NOT NULL OR (l.kinds & 6) = 0 THEN 0
                WHEN EXISTS (SELECT 1 FROM children c WHERE c.digest = l.digest) THEN 0
                ELSE 1 END AS IsVersion
         FROM links l

@@ -7,6 +7,7 @@ using Millpond.Server.Catalog.Control;
 using Millpond.Server.Configuration;
 using Millpond.Server.Credentials;
 using Millpond.Server.Ecr.CacheRules;
+using Millpond.Server.Ecr.Keeping;
 using Millpond.Server.Ecr.Lifecycle;
 using Millpond.Server.Ecr.Logins;
 using Millpond.Server.Ecr.Protocol;
@@ -14,6 +15,7 @@ using Millpond.Server.Ecr.Registry;
 using Millpond.Server.Ecr.Repositories;
 using Millpond.Server.Ecr.Secrets;
 using Millpond.Server.Lifecycle;
+using Millpond.Server.Lifecycle.Pins;
 using Millpond.Server.Push;
 using Millpond.Server.Rules;
 
@@ -25,7 +27,7 @@ internal static class EcrService
     /// <summary>What operations work with.</summary>
     public sealed record Parts(
         EcrConfiguration Ecr, KeyRing Ring, Principals Principals, Authorizer Authorizer, RegistryTokens Tokens, Robots Robots,
-        SecretVault Vault, AwsSecrets? AwsSecrets, PullThroughRules Rules, CacheRuleBook Book, PullThrough Pulls, PushServices Pushes, LifecycleServices Lifecycle, CatalogDatabase Catalog, TimeProvider Time)
+        SecretVault Vault, AwsSecrets? AwsSecrets, PullThroughRules Rules, CacheRuleBook Book, PullThrough Pulls, PushServices Pushes, LifecycleServices Lifecycle, PinBook Pins, CatalogDatabase Catalog, TimeProvider Time)
     {
         public ControlTables Control => Catalog.Control;
     }
@@ -81,6 +83,7 @@ internal static class EcrService
         .. new PrincipalOperations(parts.Principals, parts.Control).All,
         .. new RobotOperations(parts.Robots, parts.Principals, parts.Control, parts.Ring).All,
         .. new LifecycleRunOperations(Finder(parts), Policies(parts), parts.Lifecycle, parts.Catalog.Lifecycle.Held, parts.Time).All,
+        .. new PinOperations(parts.Pins).All,
     ]);
 
     private static RepositoryFinder Finder(Parts parts) => new(parts.Rules, parts.Pulls, parts.Catalog, parts.Authorizer, parts.Ecr.Account);

@@ -18,6 +18,9 @@ public sealed class MillpondMetrics : IDisposable
     private readonly Counter<long> fills;
     private readonly Counter<long> passedThrough;
     private readonly Counter<long> evicted;
+    private readonly Counter<long> collected;
+    private readonly Counter<long> collectedBytes;
+    private readonly Counter<long> scrubbed;
     private readonly Counter<long> reviews;
     private readonly Counter<long> connectionsRefused;
     private readonly Histogram<double> pullSeconds;
@@ -35,6 +38,9 @@ public sealed class MillpondMetrics : IDisposable
         fills = meter.CreateCounter<long>("millpond.fills", description: "Fills ended, by upstream and outcome.");
         passedThrough = meter.CreateCounter<long>("millpond.fills.passed_through", description: "Pulls passed through without storing, because the disk is full.");
         evicted = meter.CreateCounter<long>("millpond.evicted.bytes", "By", "Bytes evicted for room on the disk.");
+        collected = meter.CreateCounter<long>("millpond.collected", description: "What was collected because nothing refers to it any more, by kind (link, manifest, blob).");
+        collectedBytes = meter.CreateCounter<long>("millpond.collected.bytes", "By", "Bytes of blobs that were collected.");
+        scrubbed = meter.CreateCounter<long>("millpond.scrub.damaged", description: "Blobs that the scrub found damaged or unreadable, by outcome (refilled, lost, kept_aside, unreadable).");
         connectionsRefused = meter.CreateCounter<long>("millpond.connections.refused", description: "Connections closed because a listener had as many as it may.");
         pullSeconds = meter.CreateHistogram(
             "millpond.pulls.duration", "s", "From a pull to the end of its answer, by kind and result.", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = PullSecondsBounds });
@@ -98,6 +104,17 @@ public sealed class MillpondMetrics : IDisposable
     public void PassedThrough(string upstream) => passedThrough.Add(1, new KeyValuePair<string, object?>("upstream", upstream));
 
     public void Evicted(long count) => evicted.Add(count);
+
+    public void Collected(long bytes, long links, long manifests, long blobs)
+    {
+        collectedBytes.Add(bytes);
+        collected.Add(links, new KeyValuePair<string, object?>("kind", "link"));
+        collected.Add(manifests, new KeyValuePair<string, object?>("kind", "manifest"));
+        collected.Add(blobs, new KeyValuePair<string, object?>("kind", "blob"));
+    }
+
+    /// <param name="outcome">refilled, lost, kept_aside or unreadable.</param>
+    public void Scrubbed(string outcome) => scrubbed.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
 
     /// <param name="kind">tags or referrers.</param>
     public void ListCut(string kind) => listsCut.Add(1, new KeyValuePair<string, object?>("kind", kind));

@@ -76,13 +76,13 @@ public sealed class CatalogScaleTests
             CREATE TEMP TABLE l AS SELECT n.i, n.d, n.r, printf('sha256:%064x', (n.i * 8 + j.j) * 10 + 1) AS layer
               FROM n, (SELECT 0 AS j UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7) j;
             INSERT INTO repositories (name, origin, rule) SELECT DISTINCT r, @origin, 'quay' FROM n;
-            INSERT INTO manifests SELECT d, 'application/vnd.oci.image.manifest.v1+json', NULL, NULL, 2000, 1, 1, 3600 FROM n;
+            INSERT INTO manifests (digest, media_type, artifact_type, subject, size, stored_at, pulled_at, cost) SELECT d, 'application/vnd.oci.image.manifest.v1+json', NULL, NULL, 2000, 1, 1, 3600 FROM n;
             INSERT INTO manifest_bytes SELECT d, zeroblob(2000) FROM n;
             INSERT INTO tags SELECT r, 'v' || i, @origin, d, 1, NULL FROM n;
             INSERT INTO links (digest, repository, origin) SELECT d, r, @origin FROM n;
             INSERT INTO children SELECT d, layer, 1000 + i, 1 FROM l;
             INSERT INTO links (digest, repository, origin) SELECT layer, r, @origin FROM l;
-            INSERT INTO blobs SELECT layer, 1000, i, i FROM l;
+            INSERT INTO blobs (digest, size, stored_at, pulled_at) SELECT layer, 1000, i, i FROM l;
             UPDATE totals SET value = 800000000 WHERE name = 'blob_bytes';
             COMMIT;
             """,

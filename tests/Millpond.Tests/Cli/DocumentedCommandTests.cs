@@ -33,5 +33,6 @@ public sealed class DocumentedCommandTests
         WarmCommand.Create(Streams.Console, TimeProvider.System), MirrorCommand.Create(), LocalsCommand.Create(), AdmissionCommand.Create(),
         AccessCommand.Create(Streams.Console, TimeProvider.System), CostCommand.Create(Streams.Console),
         LifecycleCommand.Create(Streams.Console, TimeProvider.System),
+        PinCommand.Create(Streams.Console, TimeProvider.System),
     ];
 }

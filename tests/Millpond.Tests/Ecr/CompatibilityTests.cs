@@ -52,7 +52,7 @@ public sealed class CompatibilityTests
 
     private static string Table(AwsService service)
     {
-        var title = service.Name switch { "ecr" => "ECR", "secretsmanager" => "Secrets Manager", _ => "Our own (`millpond access`, `millpond lifecycle`)" };
+        var title = service.Name switch { "ecr" => "ECR", "secretsmanager" => "Secrets Manager", _ => "Our own (`millpond access`, `millpond lifecycle`, `millpond pin`)" };
         var text = new StringBuilder($"\n## {title}\n\n| operation | here | note |\n|---|---|---|\n");
         var known = service.Operations.ToDictionary(operation => operation.Name);
         foreach (var name in (service.Name == "ecr" ? OfEcr : known.Keys.AsEnumerable()).Order(StringComparer.Ordinal))

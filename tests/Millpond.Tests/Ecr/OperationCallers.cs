@@ -82,6 +82,8 @@ internal sealed class OperationCallers : IAsyncDisposable
         ["secretsmanager UpdateSecret"] = """{"SecretId":"kept","Description":"d"}""",
         ["secretsmanager UpdateSecretVersionStage"] = """{"SecretId":"kept","VersionStage":"MINE"}""",
 
+        ["millpond AddPin"] = """{"pattern":"up/**"}""",
+        ["millpond RemovePin"] = """{"pattern":"up/**"}""",
         ["millpond CreatePrincipal"] = """{"arn":"arn:aws:iam::111111111111:user/u{n}","policies":["PullOnly"]}""",
         ["millpond CreateRobot"] = """{"name":"robot{n}","policies":["PullOnly"]}""",
         ["millpond DeleteAccessKey"] = """{"arn":"arn:aws:iam::111111111111:user/gone","accessKeyId":"{gone}"}""",

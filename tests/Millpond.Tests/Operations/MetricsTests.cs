@@ -27,6 +27,8 @@ public sealed partial class MetricsTests
             metrics.PassedThrough("u");
             metrics.Evicted(1);
             metrics.ImagesLeft("expired", 1);
+            metrics.Collected(1, 1, 1, 1);
+            metrics.Scrubbed("refilled");
             metrics.Review("rewritten");
             metrics.ConnectionRefused();
             metrics.ListCut("tags");

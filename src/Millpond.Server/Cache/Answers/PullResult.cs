@@ -76,6 +76,9 @@ public readonly record struct PullOptions(bool NoCache, bool OnlyIfCached, bool 
     /// <summary>Whether the client has (yet) no right to have upstream asked for what is not here; due checks are the server's own.</summary>
     public bool MayNotAsk { get; init; }
 
+    /// <summary>A HEAD: what is only asked for is not used, so it is no last pull.</summary>
+    public bool IsHead { get; init; }
+
     /// <summary>Who has logged in, whose share of the slots it counts for; null for nobody.</summary>
     public string? Principal { get; init; }
 

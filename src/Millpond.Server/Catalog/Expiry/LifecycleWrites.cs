@@ -1,6 +1,7 @@
 using System.Data.Common;
 using Dapper;
 using Millpond.Images;
+using Millpond.Server.Catalog.Collection;
 
 namespace Millpond.Server.Catalog.Expiry;
 
@@ -193,7 +194,13 @@ internal static class LifecycleWrites
         connection.Execute($"UPDATE links SET kinds = kinds & ~6 WHERE {Where} AND origin = 0", key);
         connection.Execute($"DELETE FROM links WHERE {Where} AND (kinds = 0 OR origin <> 0)", key);
         connection.Execute("DELETE FROM incomplete WHERE repository = @repository AND digest = @digest", key);
-        connection.Execute("INSERT INTO expired (digest, at) VALUES (@digest, @now) ON CONFLICT (digest) DO UPDATE SET at = excluded.at", key);
+        if (at.Origin == Origin.None)
+        {
+            KeptWrites.PushGone(connection, digest.ToString());
+        }
+
+        // Its bytes stay for the grace from now on.
+        GarbageWrites.UnreferencedManifest(connection, digest.ToString(), now);
         gone.Add(digest);
     }
 

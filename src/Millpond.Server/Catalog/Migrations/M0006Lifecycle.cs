@@ -3,10 +3,9 @@ using FluentMigrator;
 namespace Millpond.Server.Catalog.Migrations;
 
 /// <summary>
-/// What lifecycle policies need: since when an image is archived, what is held back by the availability guard and why, how far runs have come, and since
-/// when nothing of a repository refers to an expired digest.
+/// What lifecycle policies need: since when an image is archived, what is held back by the availability guard and why, and how far runs have come.
 /// </summary>
-[Migration(Version, "Archived, held and expired images, and how far lifecycle runs have come")]
+[Migration(Version, "Archived and held images, and how far lifecycle runs have come")]
 public sealed class M0006Lifecycle : ForwardOnlyMigration
 {
     public const long Version = 6;
@@ -33,10 +32,6 @@ public sealed class M0006Lifecycle : ForwardOnlyMigration
             """);
         Execute.Sql("CREATE INDEX archived_tags_by_digest ON archived_tags (digest)");
 
-        // For collection: when a policy last took the digest out of a repository. Where no link of it is left, its bytes stay for lifecycle.grace from then
-        // on. The manifest's row and its bytes stay until then too. Who collects the digest deletes this row with it; one that is linked again keeps it,
-        // which says nothing while there is a link.
-        Execute.Sql("CREATE TABLE expired (digest TEXT COLLATE BINARY NOT NULL PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID");
         Execute.Sql(
             """
             CREATE TABLE held (
@@ -53,6 +48,7 @@ public sealed class M0006Lifecycle : ForwardOnlyMigration
               PRIMARY KEY (repository, origin, digest)
             ) STRICT, WITHOUT ROWID
             """);
+        Execute.Sql("CREATE INDEX held_by_digest ON held (digest)");
         Execute.Sql("CREATE INDEX held_by_next ON held (next_at, repository)");
         Execute.Sql("CREATE INDEX held_failing ON held (repository, origin, asked_at) WHERE failing = 1");
         Execute.Sql("CREATE TABLE evaluations (repository TEXT COLLATE BINARY NOT NULL PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID");
