@@ -32,6 +32,8 @@ internal sealed partial class Collector(
     /// <summary>Ahead of the time that has passed by so much, the clock was set.</summary>
     private static readonly TimeSpan Jump = TimeSpan.FromMinutes(5);
 
+    private static readonly TimeSpan ShortestHold = TimeSpan.FromHours(1);
+
     private static readonly TimeSpan ShortestInterval = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LongestInterval = TimeSpan.FromMinutes(15);
 
@@ -75,8 +77,8 @@ internal sealed partial class Collector(
     {
         await Task.Yield();
         var pace = new Pace(time, cancellationToken);
-        var now = time.GetUtcNow();
-        var isHeld = LookAtClock(now);
+        var (now, stamp) = (time.GetUtcNow(), time.GetTimestamp());
+        var isHeld = LookAtClock(now, stamp);
         var counts = new CollectedCounts();
 
         // Pulls that wait to be written, and HEADs of what was pushed: both keep something.
@@ -115,12 +117,11 @@ internal sealed partial class Collector(
     }
 
     /// <summary>
-    /// Whether nothing may be taken away now: the clock was set ahead, so that everything seems to have waited for longer than it has. A day
-    /// later pushes that were under way are over.
+    /// Whether nothing may be taken away now: the clock was set ahead, so that everything seems to have waited for longer than it has. A grace
+    /// later what was under way is over. A machine that slept looks the same, and may sleep every night.
     /// </summary>
-    private bool LookAtClock(DateTimeOffset now)
+    private bool LookAtClock(DateTimeOffset now, long stamp)
     {
-        var stamp = time.GetTimestamp();
         if (last is { } before && now - before.Clock - time.GetElapsedTime(before.Timestamp, stamp) > Jump)
         {
             heldSince = stamp;
@@ -128,7 +129,7 @@ internal sealed partial class Collector(
         }
 
         last = (now, stamp);
-        if (heldSince is { } held && time.GetElapsedTime(held, stamp) >= (grace > UnnamedFor ? grace : UnnamedFor))
+        if (heldSince is { } held && time.GetElapsedTime(held, stamp) >= (grace > ShortestHold ? grace : ShortestHold))
         {
             heldSince = null;
         }
@@ -286,7 +287,7 @@ internal sealed partial class Collector(
         [LoggerMessage(1962, LogLevel.Warning, "Collection was interrupted and begins again with the next pass: {Reason}")]
         public static partial void Interrupted(ILogger logger, string reason);
 
-        [LoggerMessage(1963, LogLevel.Warning, "The clock was set ahead by {Jump}: nothing is collected for a day, since nobody knows how long anything has waited")]
+        [LoggerMessage(1963, LogLevel.Warning, "The clock was set ahead by {Jump}: nothing is collected for the grace, since nobody knows how long anything has waited")]
         public static partial void ClockJumped(ILogger logger, TimeSpan jump);
     }
 }
