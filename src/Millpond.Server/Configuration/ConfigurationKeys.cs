@@ -88,8 +88,6 @@ public static class ConfigurationKeys
         "How long an upload that nobody goes on with keeps what it has, also over restarts");
     internal static readonly ConfigurationKey<bool> SparseIndexes = Default(TopLevel, "push.sparseIndexes", KeyTypes.Boolean, "false",
         "`true` = an index may be pushed before the manifests it names, or without some of them");
-    internal static readonly ConfigurationKey<TimeSpan> LifecycleGrace = Default(TopLevel, "lifecycle.grace", KeyTypes.Duration, "1h",
-        "How long what nobody refers to any more stays before its bytes go");
     internal static readonly ConfigurationKey<TimeSpan> NegativeAbsent = Default(TopLevel, "negativeCache.absent", KeyTypes.Duration, "30s",
         "How long an upstream's 404 is believed");
     internal static readonly ConfigurationKey<TimeSpan> NegativeRefused = Default(TopLevel, "negativeCache.refused", KeyTypes.Duration, "30s",

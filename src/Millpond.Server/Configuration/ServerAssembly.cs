@@ -49,7 +49,6 @@ internal sealed class ServerAssembly(Draft draft, IReadOnlyDictionary<string, st
             Admission = admission,
             Storage = new(server.Get(StorageLimit), server.Get(StorageHeadroom), server.Get(PartialsFor), server.Get(OrphanFills), server.Get(NearlyDone)),
             Push = new(server.Get(Uploads), server.Get(UploadBytes), server.Get(UploadsFor), server.Get(SparseIndexes)),
-            Lifecycle = new() { Grace = server.Get(LifecycleGrace) },
             NegativeCache = new(server.Get(NegativeAbsent), server.Get(NegativeRefused)),
             Cost = new()
             {

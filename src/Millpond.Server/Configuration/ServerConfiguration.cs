@@ -52,8 +52,6 @@ public sealed record ServerConfiguration
 
     public PushConfiguration Push { get; init; } = new();
 
-    public LifecycleConfiguration Lifecycle { get; init; } = new();
-
     public NegativeCacheConfiguration NegativeCache { get; init; } = new();
 
     public CostConfiguration Cost { get; init; } = new();
@@ -114,13 +112,6 @@ public sealed record StorageConfiguration(SizeLimit Limit, SizeLimit Headroom, T
         : this(new(null, 90), new(null, 5), TimeSpan.FromHours(24), 4, 64L * 1024 * 1024)
     {
     }
-}
-
-/// <summary>When old images leave.</summary>
-public sealed record LifecycleConfiguration
-{
-    /// <summary>How long what nobody refers to stays before its bytes go.</summary>
-    public TimeSpan Grace { get; init; } = TimeSpan.FromHours(1);
 }
 
 /// <param name="Uploads">How many uploads may be under way at once.</param>
