@@ -64,7 +64,6 @@ internal sealed class OperationCallers : IAsyncDisposable
         ["SetRepositoryPolicy"] = """{"repositoryName":"team/app","policyText":"{repository}"}""",
         ["StartImageScan"] = """{"repositoryName":"team/app","imageId":{"imageTag":"1"}}""",
         ["StartLifecyclePolicyPreview"] = """{"repositoryName":"team/app","lifecyclePolicyText":"{lifecycle}"}""",
-        ["UpdateImageStorageClass"] = """{"repositoryName":"team/app","imageId":{"imageTag":"archived"},"targetStorageClass":"STANDARD"}""",
         ["TagResource"] = """{"resourceArn":"{arn}","tags":[{"Key":"a","Value":"b"}]}""",
         ["UntagResource"] = """{"resourceArn":"{arn}","tagKeys":["a"]}""",
         ["UpdateImageStorageClass"] = """{"repositoryName":"team/app","imageId":{"imageTag":"1"},"targetStorageClass":"STANDARD"}""",

@@ -75,8 +75,9 @@ public sealed class PolicyTextTests
     [InlineData("", "1 any", "2 archive")]
     public void Rules_fit_together_or_are_told_what_does_not(string why, params string[] rules)
     {
-        PolicyText.TryParse($$"""{"rules":[{{string.Join(',', rules.Select(Write))}}]}""", out _, out var told);
+        var isRead = PolicyText.TryParse($$"""{"rules":[{{string.Join(',', rules.Select(Write))}}]}""", out _, out var told);
         Assert.Equal(why, told);
+        Assert.Equal(why.Length == 0, isRead);
 
         static string Write(string rule) => rule.Split(' ') switch
         {

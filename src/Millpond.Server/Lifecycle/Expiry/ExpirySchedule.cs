@@ -94,7 +94,6 @@ internal sealed partial class ExpirySchedule(
     {
         var begun = time.GetTimestamp();
         var (outcome, count) = (default(RunOutcome), 0);
-        await catalog.Order.WritePullsAsync();
         for (var after = await catalog.Lifecycle.FindStateAsync(Cursor) ?? ""; ;)
         {
             var page = await catalog.Control.Settings.ListAsync(LifecycleTable.PolicyKind, after, PageSize);

@@ -61,6 +61,12 @@ internal sealed partial class RepositoryRuns(CatalogDatabase catalog, Departures
             return default;
         }
 
+        if (policy.Rules.Any(rule => rule.CountType == CountType.SinceImagePulled))
+        {
+            // A pull of a moment ago waits to be written.
+            await catalog.Order.WritePullsAsync();
+        }
+
         var outcome = default(RunOutcome);
         var now = time.GetUtcNow();
         foreach (var at in origins)
