@@ -181,7 +181,7 @@ public static class ConfigurationKeys
     public static ImmutableArray<ConfigurationKey> All { get; } = [.. Table];
 
     /// <summary>Top-level words that later versions will read.</summary>
-    public static ImmutableArray<string> Reserved { get; } = ["store", "catalog", "cluster", "lifecycle"];
+    public static ImmutableArray<string> Reserved { get; } = ["store", "catalog", "cluster"];
 
     internal static IEnumerable<ConfigurationKey> In(ImmutableArray<KeyScope> scopes) => All.Where(k => scopes.Contains(k.Scope));
 
