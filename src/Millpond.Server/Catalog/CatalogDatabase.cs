@@ -22,7 +22,7 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
     private readonly ReadPool reads;
     private readonly CatalogWriter writer;
     private readonly DeferredTimes deferred;
-    private readonly ITimer flushing;
+    private readonly Recurring flushing;
     private readonly TimeProvider time;
     private readonly ILogger<CatalogDatabase> log;
     private long recordedBytes;
@@ -49,7 +49,7 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
         Control = new(reads, writer);
         Lifecycle = new(reads, writer, Contents);
         Collection = new(reads, writer, SetRecorded);
-        flushing = time.CreateTimer(_ => _ = FlushAndSweepAsync(), null, FlushEvery, FlushEvery);
+        flushing = new(time, FlushEvery, FlushAndSweepAsync);
     }
 
     /// <summary>Upstreams' tag lists and referrers.</summary>

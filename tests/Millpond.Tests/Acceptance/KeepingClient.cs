@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Net;
-using Millpond.Images;
 using Millpond.Tests.Fixtures;
 using Millpond.Tests.Push;
 

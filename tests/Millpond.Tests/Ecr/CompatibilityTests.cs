@@ -37,7 +37,7 @@ public sealed class CompatibilityTests
     {
         using var folder = new TemporaryFolder();
         await using var catalog = CatalogDatabase.Open(folder.Path, TimeProvider.System, NullLogger<CatalogDatabase>.Instance);
-        var services = EcrService.All(new(new(), null!, null!, null!, null!, null!, null!, null, null!, null!, null!, null!, null!, catalog, TimeProvider.System));
+        var services = EcrService.All(new(new(), null!, null!, null!, null!, null!, null!, null, null!, null!, null!, null!, null!, null!, catalog, TimeProvider.System));
         var path = Path.Join(SourceTree.Top, "docs", "ecr-compatibility.md");
         var text = await File.ReadAllTextAsync(path, TestContext.Current.CancellationToken);
         var wanted = text[..(text.IndexOf(Mark, StringComparison.Ordinal) + Mark.Length)] + string.Concat(services.Select(Table));

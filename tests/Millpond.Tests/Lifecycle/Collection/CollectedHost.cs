@@ -72,7 +72,11 @@ internal sealed class CollectedHost : IAsyncDisposable
     public async Task PullAsync(string repository, TestImage image, string? tag = null)
     {
         await Millpond.PullAsync(repository, image, tag);
-        await Eventually.HoldsAsync(() => All(image).All(IsStored));
+        foreach (var blob in All(image))
+        {
+            // Its row comes after its file.
+            await Eventually.HoldsAsync(async () => IsStored(blob) && await Collection.Catalog.FindBlobAsync(blob.Digest) is not null);
+        }
     }
 
     public static IEnumerable<TestBlob> All(TestImage image) => [.. image.Blobs, .. image.Children.SelectMany(All)];

@@ -3,7 +3,6 @@ using Dapper;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
-using Millpond.Images;
 using Millpond.Server.Catalog;
 using Millpond.Server.Lifecycle.Collection;
 using Millpond.Server.Lifecycle.Pins;

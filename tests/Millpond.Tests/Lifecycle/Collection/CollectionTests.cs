@@ -258,6 +258,9 @@ public sealed class CollectionTests
         var image = Image(100);
         host.Upstream.Add("a", image, "1");
         await host.PullAsync("up/a", image, "1");
+
+        // Else the image comes back: a client has asked for it, and the rest of it is fetched half a minute later.
+        await host.Time.AdvanceUntilAsync(Eventually.HoldsAsync(() => host.Millpond.Log.Lines.Any(line => line.ToString().Contains("is whole", StringComparison.Ordinal))), TimeSpan.FromSeconds(10));
         await host.DeleteAsync($"/v2/up/a/manifests/{image.Digest}");
         await host.Time.AdvanceUntilAsync(Eventually.HoldsAsync(() => !host.IsStored(image.Layer)), TimeSpan.FromMinutes(1));
     }

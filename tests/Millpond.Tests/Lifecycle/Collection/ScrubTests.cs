@@ -1,7 +1,5 @@
 using System.Net;
-using Millpond.Server.Catalog.Collection;
 using Millpond.Tests.Fixtures;
-using Millpond.Tests.Push;
 
 namespace Millpond.Tests.Lifecycle.Collection;
 
