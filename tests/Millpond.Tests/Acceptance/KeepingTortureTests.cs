@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Globalization;
-using Millpond.Server.Lifecycle.Collection;
 using Millpond.Tests.Fixtures;
 
 namespace Millpond.Tests.Acceptance;
