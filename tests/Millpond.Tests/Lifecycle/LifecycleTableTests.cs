@@ -147,7 +147,7 @@ public sealed class LifecycleTableTests
             CREATE TEMP TABLE n AS WITH RECURSIVE c(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM c WHERE i < 99999)
               SELECT i, printf('sha256:%064x', (i * 7919) % 1000003 * 10) AS d FROM c;
             INSERT INTO repositories (name, origin, rule) VALUES (@repository, @origin, 'quay');
-            INSERT INTO manifests SELECT d, 'application/vnd.oci.image.manifest.v1+json', NULL, NULL, 2000, 1 + i, 1 + i, 2000 FROM n;
+            INSERT INTO manifests (digest, media_type, artifact_type, subject, size, stored_at, pulled_at, cost) SELECT d, 'application/vnd.oci.image.manifest.v1+json', NULL, NULL, 2000, 1 + i, 1 + i, 2000 FROM n;
             INSERT INTO tags SELECT @repository, 'v' || i, @origin, d, 1, NULL FROM n;
             INSERT INTO links (digest, repository, origin, linked_at) SELECT d, @repository, @origin, 1 + i FROM n;
             INSERT INTO children SELECT n.d, printf('sha256:%064x', (n.i * 3 + j.j) * 10 + 1), 1000, 1 FROM n, (SELECT 0 AS j UNION ALL SELECT 1 UNION ALL SELECT 2) j;

@@ -59,7 +59,8 @@ public sealed class CollectionScaleTests
         using var check = new SqliteConnection($"Data Source={parts.CatalogFile};Pooling=False");
         Assert.Equal(79_999, check.ExecuteScalar<long>("SELECT count(*) FROM manifests WHERE digest IN (SELECT d FROM n)"));
         Assert.Equal(79_999 * 7 + 1, check.ExecuteScalar<long>("SELECT count(*) FROM blobs WHERE digest NOT IN (SELECT digest FROM links WHERE origin = 0)"));
-        Assert.Equal(0, check.ExecuteScalar<long>("SELECT count(*) FROM unneeded_links"));
+        // What is written beside it is named by no manifest, and waits for its own grace.
+        Assert.Equal(0, check.ExecuteScalar<long>("SELECT count(*) FROM unneeded_links WHERE repository <> 'quay/beside'"));
     }
 
     /// <summary>As pulls do: one after the other, each waiting for its commit.</summary>
