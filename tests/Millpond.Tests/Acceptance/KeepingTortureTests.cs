@@ -39,7 +39,7 @@ public sealed class KeepingTortureTests
             AllowErrors = true,
             Configure = configuration => configuration with { Storage = configuration.Storage with { Limit = new(6_000_000, 0), Headroom = new(0, 0) } },
         });
-        using var ending = new CancellationTokenSource(TimeSpan.FromMinutes(2 * rounds));
+        using var ending = new CancellationTokenSource(TimeSpan.FromMinutes(rounds));
         var pushers = Enumerable.Range(0, Pushers).Select(number => new KeepingClient(millpond, number, wrongs, tally)).ToList();
         Task[] work =
         [

@@ -1,8 +1,7 @@
 using System.Diagnostics;
-using Dapper;
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
+using Millpond.Bench;
 using Millpond.Images;
 using Millpond.Server.Catalog;
 using Millpond.Server.Operations.Cost;
@@ -11,15 +10,11 @@ using static Millpond.Tests.Catalog.TemporaryCatalog;
 namespace Millpond.Tests.Catalog;
 
 [Trait("Category", "Heavy")]
-public sealed class CatalogScaleTests
+public sealed class CatalogScaleTests(CatalogScaleTests.Filled catalog) : IClassFixture<CatalogScaleTests.Filled>
 {
     [Fact]
     public async Task A_catalog_of_100_000_images_opens_and_answers_within_a_second()
     {
-        await using var catalog = new TemporaryCatalog();
-        await catalog.Database.DisposeAsync();
-        Fill(catalog.Folder);
-
         var watch = Stopwatch.StartNew();
         await using var database = CatalogDatabase.Open(catalog.Folder, new FakeTimeProvider(), NullLogger<CatalogDatabase>.Instance);
         var tag = database.FindTag(Repository("quay/team77/app"), "v50077")!;
@@ -39,9 +34,6 @@ public sealed class CatalogScaleTests
     [Fact]
     public async Task What_100_000_images_take_is_added_up_in_seconds_and_little_memory()
     {
-        await using var catalog = new TemporaryCatalog();
-        await catalog.Database.DisposeAsync();
-        Fill(catalog.Folder);
         await using var database = CatalogDatabase.Open(catalog.Folder, new FakeTimeProvider(), NullLogger<CatalogDatabase>.Instance);
         GC.Collect();
         var (before, peak) = (GC.GetTotalMemory(forceFullCollection: true), 0L);
@@ -63,30 +55,19 @@ public sealed class CatalogScaleTests
 
     private static Digest Numbered(long number, int kind) => Digest.Parse($"sha256:{number * 10 + kind:x64}");
 
-    /// <summary>100,000 manifests of 2 KB with 8 layers each in 500 repositories, written past the catalog, because that is quicker.</summary>
-    private static void Fill(string folder)
+    /// <summary>100,000 manifests of 2 KB with 8 layers each in 500 repositories: filled once for all.</summary>
+    public sealed class Filled : IAsyncLifetime
     {
-        using var connection = new SqliteConnection($"Data Source={folder}/catalog.db;Pooling=False");
-        connection.Execute("PRAGMA synchronous = OFF; PRAGMA cache_size = -200000");
-        connection.Execute(
-            """
-            BEGIN;
-            CREATE TEMP TABLE n AS WITH RECURSIVE c(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM c WHERE i < 99999)
-              SELECT i, printf('sha256:%064x', i * 10) AS d, printf('quay/team%d/app', i % 500) AS r FROM c;
-            CREATE TEMP TABLE l AS SELECT n.i, n.d, n.r, printf('sha256:%064x', (n.i * 8 + j.j) * 10 + 1) AS layer
-              FROM n, (SELECT 0 AS j UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7) j;
-            INSERT INTO repositories (name, origin, rule) SELECT DISTINCT r, @origin, 'quay' FROM n;
-            INSERT INTO manifests (digest, media_type, artifact_type, subject, size, stored_at, pulled_at, cost) SELECT d, 'application/vnd.oci.image.manifest.v1+json', NULL, NULL, 2000, 1, 1, 3600 FROM n;
-            INSERT INTO manifest_bytes SELECT d, zeroblob(2000) FROM n;
-            INSERT INTO tags SELECT r, 'v' || i, @origin, d, 1, NULL FROM n;
-            INSERT INTO links (digest, repository, origin) SELECT d, r, @origin FROM n;
-            INSERT INTO children SELECT d, layer, 1000 + i, 1 FROM l;
-            INSERT INTO links (digest, repository, origin) SELECT layer, r, @origin FROM l;
-            INSERT INTO blobs (digest, size, stored_at, pulled_at) SELECT layer, 1000, i, i FROM l;
-            UPDATE totals SET value = 800000000 WHERE name = 'blob_bytes';
-            COMMIT;
-            """,
-            new { origin = CatalogReads.AnOrigin.Id },
-            commandTimeout: 300);
+        private readonly TemporaryCatalog catalog = new();
+
+        public string Folder => catalog.Folder;
+
+        public async ValueTask InitializeAsync()
+        {
+            await catalog.Database.DisposeAsync();
+            FullCatalog.Fill(Folder, 100_000, repositories: 500, CatalogReads.AnOrigin.Id);
+        }
+
+        public ValueTask DisposeAsync() => catalog.DisposeAsync();
     }
 }
