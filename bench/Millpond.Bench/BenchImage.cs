@@ -5,10 +5,15 @@ using System.Text;
 namespace Millpond.Bench;
 
 /// <summary>One image as the files of a static registry: <c>/v2/demo/image/…</c>.</summary>
-internal sealed record BenchImage(string Root, string ManifestDigest, BenchBlob Big, BenchBlob Shared, BenchBlob Small)
+internal sealed record BenchImage(string Root, string ManifestDigest, BenchBlob Big, BenchBlob Shared, BenchBlob Small, IReadOnlyList<BenchBlob> Tiny)
 {
     public const string Repository = "demo/image";
     public const string ManifestType = "application/vnd.oci.image.manifest.v1+json";
+
+    /// <summary>Blobs of the size of an attestation or a chart; as many as a repository may have of them.</summary>
+    private const int TinyCount = 64;
+    private const int TinySize = 64 << 10;
+    private const int FirstTinySeed = 100;
 
     public static BenchImage Write(string root, BenchOptions options)
     {
@@ -28,7 +33,7 @@ internal sealed record BenchImage(string Root, string ManifestDigest, BenchBlob 
         var digest = $"sha256:{Convert.ToHexStringLower(SHA256.HashData(content))}";
         File.WriteAllBytes(Path.Join(folder, "manifests", "1"), content);
         File.WriteAllBytes(Path.Join(folder, "manifests", digest), content);
-        return new BenchImage(root, digest, big, shared, small);
+        return new BenchImage(root, digest, big, shared, small, [.. Enumerable.Range(FirstTinySeed, TinyCount).Select(seed => WriteBlob(folder, seed, TinySize))]);
     }
 
     private static string Descriptor(string type, BenchBlob blob) =>
@@ -44,8 +49,8 @@ internal sealed record BenchImage(string Root, string ManifestDigest, BenchBlob 
         {
             for (var left = size; left > 0; left -= block.Length)
             {
-                random.NextBytes(block);
                 var part = block.AsSpan(0, (int)Math.Min(left, block.Length));
+                random.NextBytes(part);
                 hash.AppendData(part);
                 file.Write(part);
             }

@@ -40,9 +40,12 @@ internal sealed record BenchOptions
     /// <summary>The measurements to make; empty = all.</summary>
     public IReadOnlyList<string> Only { get; init; } = [];
 
+    /// <summary>Those that pull an image.</summary>
+    public static IReadOnlyList<string> PullWork { get; } = ["start", "warm-manifest", "warm-small", "warm-blob", "tls", "cold", "many", "outage", "token", "push", "collection"];
+
     public bool Wants(string measurement) => Only.Count == 0 || Only.Contains(measurement);
 
-    /// <summary><c>--millpond FILE [--before FILE] [--history FILE --commit ID] [--quick] [--rounds N] [--only warm-manifest,warm-blob,cold,many,outage,push,token,admit,rewrite]</c>.</summary>
+    /// <summary><c>--millpond FILE [--before FILE] [--history FILE --commit ID] [--quick] [--rounds N] [--only start,warm-manifest,warm-small,warm-blob,tls,cold,many,outage,push,token,collection,admit,rewrite]</c>.</summary>
     public static BenchOptions Parse(IReadOnlyList<string> arguments)
     {
         var options = new BenchOptions { Millpond = "" };

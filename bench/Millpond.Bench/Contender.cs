@@ -17,6 +17,8 @@ internal sealed record Contender(string Name, string Repository, Func<string, Ur
 
     public string ManifestPath => $"/v2/{Repository}/manifests/1";
 
+    public string ManifestByDigest(BenchImage image) => $"/v2/{Repository}/manifests/{image.ManifestDigest}";
+
     public string BlobPath(BenchBlob blob) => $"/v2/{Repository}/blobs/{blob.Digest}";
 
     public static IReadOnlyList<Contender> All(BenchOptions options) =>
@@ -35,7 +37,8 @@ internal sealed record Contender(string Name, string Repository, Func<string, Ur
     private const string SliceLines = "slice 1m; proxy_cache_key $uri$is_args$args$slice_range; proxy_set_header Range $slice_range; proxy_cache_valid 206 1d;";
 
     /// <param name="revalidateAfter">How long a tag is fresh.</param>
-    public static Task<ServerProcess> StartMillpondAsync(string program, string folder, Uri upstream, string revalidateAfter)
+    /// <param name="further">More lines of its configuration.</param>
+    public static Task<ServerProcess> StartMillpondAsync(string program, string folder, Uri upstream, string revalidateAfter, string further = "")
     {
         var port = ServerProcess.FreePort();
         var configuration = Path.Join(folder, "millpond.yaml");
@@ -47,6 +50,7 @@ internal sealed record Contender(string Name, string Repository, Func<string, Ur
             rules:
               - {prefix: bench, upstream: "{{upstream.GetLeftPart(UriPartial.Authority)}}", proxy: none, revalidateAfter: {{revalidateAfter}}}
             log: {level: warning, access: false}
+            {{further}}
             """);
         return ServerProcess.StartAsync(port, Path.Join(folder, "log"), program, "serve", "--config", configuration);
     }

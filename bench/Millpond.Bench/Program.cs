@@ -12,8 +12,7 @@ using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(30), TimeProv
 try
 {
     var report = new Report(options);
-    if (options.Wants("warm-manifest") || options.Wants("warm-blob") || options.Wants("cold") || options.Wants("many") || options.Wants("outage") || options.Wants("push")
-        || options.Wants("token"))
+    if (BenchOptions.PullWork.Any(options.Wants))
     {
         await MeasurePullsAsync(report);
     }
@@ -45,9 +44,19 @@ async Task MeasurePullsAsync(Report report)
     var image = BenchImage.Write(Path.Join(folder, "image"), options);
     using var origin = await Origin.StartAsync(Path.Join(folder, "origin"), image, options);
     var contenders = Contender.All(options);
-    if (options.Wants("warm-manifest") || options.Wants("warm-blob"))
+    if (options.Wants("start"))
+    {
+        await new Starts(options, image, origin, report).MeasureAsync(folder, contenders, limit.Token);
+    }
+
+    if (options.Wants("warm-manifest") || options.Wants("warm-blob") || options.Wants("warm-small"))
     {
         await new Warm(options, image, origin, report).MeasureAsync(folder, contenders, limit.Token);
+    }
+
+    if (options.Wants("tls"))
+    {
+        await new OverTls(options, image, origin, report).MeasureAsync(folder, limit.Token);
     }
 
     var cold = new Cold(options, image, origin, report);
@@ -69,6 +78,11 @@ async Task MeasurePullsAsync(Report report)
     if (options.Wants("token"))
     {
         await new Logins(options, origin, report).MeasureAsync(folder, limit.Token);
+    }
+
+    if (options.Wants("collection"))
+    {
+        await new Collecting(options, origin, report).MeasureAsync(folder, limit.Token);
     }
 
     if (options.Wants("push"))

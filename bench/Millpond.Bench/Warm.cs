@@ -4,6 +4,7 @@ namespace Millpond.Bench;
 internal sealed class Warm(BenchOptions options, BenchImage image, Origin origin, Report report)
 {
     private const int ManifestConnections = 32;
+    private const int ManyConnections = 256;
     private const int BlobConnections = 8;
 
     public async Task MeasureAsync(string folder, IReadOnlyList<Contender> contenders, CancellationToken cancellationToken)
@@ -21,7 +22,12 @@ internal sealed class Warm(BenchOptions options, BenchImage image, Origin origin
             foreach (var (contender, server) in servers)
             {
                 await Download.GetAsync(server.Address, contender.ManifestPath, cancellationToken);
+                await Download.GetAsync(server.Address, contender.ManifestByDigest(image), cancellationToken);
                 await Download.GetAsync(server.Address, contender.BlobPath(image.Big), cancellationToken);
+                foreach (var blob in options.Wants("warm-small") ? image.Tiny : [])
+                {
+                    await Download.GetAsync(server.Address, contender.BlobPath(blob), cancellationToken);
+                }
             }
 
             // Rounds go round the contenders, so that a noisy minute of the machine falls on all of them.
@@ -31,6 +37,11 @@ internal sealed class Warm(BenchOptions options, BenchImage image, Origin origin
                 {
                     await MeasureAsync(folder, contender, server, cancellationToken);
                 }
+            }
+
+            foreach (var (contender, server) in servers)
+            {
+                report.Add(Work.MemoryAfter, contender.Name, server.MemoryMegabytes);
             }
         }
         finally
@@ -47,6 +58,19 @@ internal sealed class Warm(BenchOptions options, BenchImage image, Origin origin
             var (rate, _) = await LoadManifestAsync(folder, new Uri(server.Address, contender.ManifestPath), options.ManifestSeconds, cancellationToken);
             report.Add(Work.WarmManifestRate, contender.Name, rate);
             report.Add(Work.WarmManifestCpu, contender.Name, (server.CpuSeconds - before) / (rate * options.ManifestSeconds) * 1e6);
+            var byDigest = await LoadManifestAsync(folder, new Uri(server.Address, contender.ManifestByDigest(image)), options.ManifestSeconds, cancellationToken);
+            report.Add(Work.DigestManifestRate, contender.Name, byDigest.Rate);
+            report.Add(Work.DigestManifestTail, contender.Name, byDigest.Tail.TotalMilliseconds);
+            var many = await LoadAsync(folder, ManyConnections, new Uri(server.Address, contender.ManifestPath), options.ManifestSeconds, cancellationToken);
+            report.Add(Work.ManyManifestRate, contender.Name, many.Rate);
+            report.Add(Work.ManyManifestTail, contender.Name, many.Tail.TotalMilliseconds);
+        }
+
+        if (options.Wants("warm-small"))
+        {
+            var load = await LoadSmallAsync(folder, contender, server, cancellationToken);
+            report.Add(Work.SmallBlobRate, contender.Name, load.Rate);
+            report.Add(Work.SmallBlobTail, contender.Name, load.Tail.TotalMilliseconds);
         }
 
         if (options.Wants("warm-blob"))
@@ -64,10 +88,31 @@ internal sealed class Warm(BenchOptions options, BenchImage image, Origin origin
 
     /// <summary>The manifest by its tag, as fast as it comes.</summary>
     /// <param name="further">More of wrk's arguments, such as a header.</param>
-    internal static async Task<Load> LoadManifestAsync(string folder, Uri address, int seconds, CancellationToken cancellationToken, params string[] further)
+    internal static Task<Load> LoadManifestAsync(string folder, Uri address, int seconds, CancellationToken cancellationToken, params string[] further) =>
+        LoadAsync(folder, ManifestConnections, address, seconds, cancellationToken, further);
+
+    private static async Task<Load> LoadAsync(string folder, int connections, Uri address, int seconds, CancellationToken cancellationToken, params string[] further)
     {
         var script = Path.Join(folder, "manifest.lua");
         await File.WriteAllTextAsync(script, Wrk.Done, cancellationToken);
-        return await Wrk.RunAsync(ManifestConnections, seconds, script, ["-H", $"Accept: {BenchImage.ManifestType}", .. further, address.AbsoluteUri], cancellationToken);
+        return await Wrk.RunAsync(connections, seconds, script, ["-H", $"Accept: {BenchImage.ManifestType}", .. further, address.AbsoluteUri], cancellationToken);
+    }
+
+    /// <summary>Its small blobs in turn.</summary>
+    private async Task<Load> LoadSmallAsync(string folder, Contender contender, ServerProcess server, CancellationToken cancellationToken)
+    {
+        const string InTurn = """
+            local paths, at = {}, 0
+            function init(given) paths = given end
+            function request()
+              at = at % #paths + 1
+              return wrk.format("GET", paths[at])
+            end
+
+            """ + Wrk.Done;
+        var script = Path.Join(folder, "small.lua");
+        await File.WriteAllTextAsync(script, InTurn, cancellationToken);
+        return await Wrk.RunAsync(
+            ManifestConnections, options.ManifestSeconds, script, [server.Address.AbsoluteUri, "--", .. image.Tiny.Select(contender.BlobPath)], cancellationToken);
     }
 }

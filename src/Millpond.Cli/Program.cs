@@ -13,6 +13,9 @@ var root = new RootCommand("A pull-through cache for container images.")
     LocalsCommand.Create(),
     AdmissionCommand.Create(),
     AccessCommand.Create(Streams.Console, TimeProvider.System),
+    CostCommand.Create(Streams.Console),
+    LifecycleCommand.Create(Streams.Console, TimeProvider.System),
+    PinCommand.Create(Streams.Console, TimeProvider.System),
     CompletionCommand.Create(),
 };
 

@@ -118,18 +118,8 @@ internal sealed class RuleOptions
         return tables;
     }
 
-    private ServerAccess Access(ParseResult arguments, string option, string text)
-    {
-        if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
-        {
-            throw new CommandFailedException($"{option}: '{text}' is no server's URL; write http:// or https://, host and port.");
-        }
-
-        // It would stand in messages, in the history of shells and in lists of processes, and would not even be used.
-        return url.UserInfo.Length == 0
-            ? ServerAccess.Of(url, arguments.GetValue(ca), arguments.GetValue(authFile))
-            : throw new CommandFailedException($"{option}: leave user and password out of the URL; the login comes from --auth-file FILE or docker's own.");
-    }
+    private ServerAccess Access(ParseResult arguments, string option, string text) =>
+        ServerAccess.Of(option, text, arguments.GetValue(ca), arguments.GetValue(authFile));
 
     private static RegistryAddress Address(string text)
     {

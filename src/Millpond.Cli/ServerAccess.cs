@@ -18,6 +18,22 @@ internal sealed class ServerAccess(Uri url, X509Certificate2Collection? authorit
     public static ServerAccess Of(Uri url, FileInfo? authorities, FileInfo? logins) =>
         new(url, authorities is null ? null : ReadAuthorities(authorities), DockerLogins.Read(logins, url));
 
+    /// <summary>As <see cref="Of(Uri, FileInfo?, FileInfo?)"/>, by what was written on the command line.</summary>
+    /// <param name="option">The option that it was written for.</param>
+    /// <exception cref="CommandFailedException">It is no URL of a server, or what goes with it cannot be used.</exception>
+    public static ServerAccess Of(string option, string text, FileInfo? authorities, FileInfo? logins)
+    {
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
+        {
+            throw new CommandFailedException($"{option}: '{text}' is no server's URL; write http:// or https://, host and port.");
+        }
+
+        // It would stand in messages, in the history of shells and in lists of processes, and would not even be used.
+        return url.UserInfo.Length == 0
+            ? Of(url, authorities, logins)
+            : throw new CommandFailedException($"{option}: leave user and password out of the URL; the login comes from --auth-file FILE or docker's own.");
+    }
+
     /// <summary>What connections are made with.</summary>
     public SocketsHttpHandler CreateHandler()
     {

@@ -13,7 +13,10 @@ using Millpond.Server.Configuration;
 using Millpond.Server.Credentials;
 using Millpond.Server.Ecr;
 using Millpond.Server.Ecr.CacheRules;
+using Millpond.Server.Lifecycle;
+using Millpond.Server.Lifecycle.Collection;
 using Millpond.Server.Operations;
+using Millpond.Server.Operations.Cost;
 using Millpond.Server.Push;
 using Millpond.Server.Registry;
 using Millpond.Server.Rules;
@@ -69,6 +72,7 @@ public sealed partial class ServerHost : IAsyncDisposable
         var rules = new PullThroughRules(configuration);
         var book = parts.Add(new CacheRuleBook(configuration, rules, catalog.Control));
         book.LoadAsync().GetAwaiter().GetResult();
+        var costs = parts.Add(new CostServices(configuration.Cost, rules, catalog, store, metrics.Traffic, time, logs));
         var awsSecrets = parts.Add(AwsSecrets.Open(configuration.AwsSecrets, time, logs.CreateLogger<AwsSecrets>()));
         var credentials = new UpstreamCredentials(vault, awsSecrets);
         cache = parts.Add(new CacheServices(configuration, rules, Connect, store, catalog, time, metrics, logs));
@@ -79,14 +83,16 @@ public sealed partial class ServerHost : IAsyncDisposable
 
         var gate = new AccessGate(configuration, rules, access);
         var pushes = parts.Add(new PushServices(configuration.Push, store, catalog, time, metrics, logs));
+        var lifecycle = parts.Add(new LifecycleServices(configuration.Lifecycle, rules, cache.Guard, catalog, time, metrics, logs));
+        Collection = parts.Add(new CollectionServices(configuration.Lifecycle, catalog, store, cache, time, metrics, logs));
         var aws = new AwsEndpoint(
             EcrService.All(new(
-                configuration.Ecr, access.Ring, access.Principals, access.Authorizer, access.Tokens, access.Robots, vault, configuration.AwsSecrets.ForRules ? awsSecrets : null, rules, book, cache.PullThrough, pushes, catalog, time)),
-            access.Principals, access.Authorizer, access.Audit, configuration.PublicUrl, time, logs.CreateLogger<AwsEndpoint>());
+                configuration.Ecr, access.Ring, access.Principals, access.Authorizer, access.Tokens, access.Robots, vault, configuration.AwsSecrets.ForRules ? awsSecrets : null, rules, book, cache.PullThrough, pushes, lifecycle, Collection.Pins, catalog, time)),
+            access.Principals, access.Authorizer, access.Audit, configuration.PublicUrl, metrics, time, logs.CreateLogger<AwsEndpoint>());
         var registry = new RegistryEndpoints(configuration, rules, cache.PullThrough, pushes, access, gate, catalog, time, metrics);
 
         var scrape = parts.Add(new MetricsScrape(metrics));
-        var operations = new OperationsEndpoints(() => rules.Configuration, new Readiness(data, catalog, logs.CreateLogger<Readiness>()), cache.UpstreamStates, time, scrape.Build(app.Services));
+        var operations = new OperationsEndpoints(() => rules.Configuration, new Readiness(data, catalog, store.Damaged, logs.CreateLogger<Readiness>()), cache.UpstreamStates, time, scrape.Build(app.Services), costs.AnswerAsync);
         var lines = accessLog is null ? null : parts.Add(new AccessLog(accessLog, configuration.Log.FormatOn(isTerminal: false), time));
         var admission = configuration.Admission.IsOn ? AdmissionEndpoint.Create(rules, metrics, logs.CreateLogger<AdmissionEndpoint>()) : null;
         var dispatch = new RequestDispatch(
@@ -99,6 +105,9 @@ public sealed partial class ServerHost : IAsyncDisposable
 
     /// <summary>What the main listeners are really bound to, in the order of the configuration.</summary>
     public ImmutableArray<Uri> Addresses => listeners.Addresses(ListenerKind.Main);
+
+    /// <summary>Collection, pins and the scrub.</summary>
+    internal CollectionServices Collection { get; }
 
     public ImmutableArray<Uri> OperationsAddresses => listeners.Addresses(ListenerKind.Operations);
 

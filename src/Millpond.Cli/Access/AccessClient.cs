@@ -13,9 +13,18 @@ internal sealed class AccessClient(ServerAccess server, AwsCredentials credentia
     private readonly HttpClient http = new(server.CreateHandler()) { Timeout = TimeSpan.FromSeconds(30) };
 
     /// <exception cref="CommandFailedException">The server refused it, or does not answer.</exception>
-    public async Task<JsonNode> CallAsync(string operation, JsonObject input, CancellationToken cancellationToken)
+    public Task<JsonNode> CallAsync(string operation, JsonObject input, CancellationToken cancellationToken) =>
+        CallAsync(Service, $"Millpond_V1.{operation}", input, cancellationToken);
+
+    /// <inheritdoc cref="CallAsync(string, JsonObject, CancellationToken)"/>
+    public Task<JsonNode> CallEcrAsync(string operation, JsonObject input, CancellationToken cancellationToken) =>
+        CallAsync("ecr", $"AmazonEC2ContainerRegistry_V20150921.{operation}", input, cancellationToken);
+
+    public void Dispose() => http.Dispose();
+
+    private async Task<JsonNode> CallAsync(string service, string target, JsonObject input, CancellationToken cancellationToken)
     {
-        using var request = SignedCall.Make(server.Url, Region, Service, $"Millpond_V1.{operation}", Encoding.UTF8.GetBytes(input.ToJsonString()), credentials, time.GetUtcNow());
+        using var request = SignedCall.Make(server.Url, Region, service, target, Encoding.UTF8.GetBytes(input.ToJsonString()), credentials, time.GetUtcNow());
         try
         {
             using var response = await http.SendAsync(request, cancellationToken);
@@ -32,8 +41,6 @@ internal sealed class AccessClient(ServerAccess server, AwsCredentials credentia
             throw new CommandFailedException($"{server.Url} did not answer within {http.Timeout.TotalSeconds:0} s.", failure);
         }
     }
-
-    public void Dispose() => http.Dispose();
 
     private static JsonNode? Parse(string text)
     {

@@ -41,13 +41,9 @@ internal sealed class AccessOptions
     {
         var environment = ProcessEnvironment.Read();
         var text = arguments.GetValue(server) ?? (environment.GetValueOrDefault("AWS_ENDPOINT_URL") is { Length: > 0 } url ? url : UsualServer);
-        if (!Uri.TryCreate(text, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
-        {
-            throw new CommandFailedException($"--server: '{text}' is no server's URL; write http:// or https://, host and port.");
-        }
-
+        var access = ServerAccess.Of("--server", text, arguments.GetValue(ca), null);
         return AwsCredentials.Find(name => environment.GetValueOrDefault(name), out var why) is { } credentials
-            ? new(ServerAccess.Of(address, arguments.GetValue(ca), null), credentials, time)
+            ? new(access, credentials, time)
             : throw new CommandFailedException(
                 $"There is no access key: {why}. The server wrote its first key to root-credentials in its data folder: AWS_SHARED_CREDENTIALS_FILE=DATA/root-credentials.");
     }

@@ -2,11 +2,16 @@ using System.Security.Cryptography;
 
 namespace Millpond.Server.Access;
 
-/// <summary>Makes access keys as AWS's look: tools know them by their first letters and lengths.</summary>
+/// <summary>Actions that several parts ask about, and access keys as AWS's look: tools know them by their first letters and lengths.</summary>
 internal static class AccessNames
 {
     /// <summary>The action of reading what the server says of itself.</summary>
     public const string Observe = "millpond:Observe";
+
+    /// <summary>The action of having upstream asked for what is not here.</summary>
+    public const string Import = "ecr:BatchImportUpstreamImage";
+
+    public const string NewRepository = "ecr:CreateRepository";
 
     private const string KeyAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     private const string SecretAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using Millpond.Server.Access.Policies;
 using Millpond.Server.Catalog.Control;
+using Millpond.Server.Catalog.Expiry;
 
 namespace Millpond.Server.Access;
 
@@ -9,7 +10,7 @@ namespace Millpond.Server.Access;
 public sealed record RepositorySettings
 {
     public const string Kind = "repository";
-    public const string LifecycleKind = "lifecycle-policy";
+    public const string LifecycleKind = LifecycleTable.PolicyKind;
 
     public string Mutability { get; init; } = "MUTABLE";
 

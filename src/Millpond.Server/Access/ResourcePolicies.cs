@@ -21,7 +21,7 @@ public sealed class ResourcePolicies(ControlTables control, Principals principal
 
     private const int MostRemembered = 20_000;
 
-    private static readonly ImmutableArray<string> ActionsOfV1 = ["ecr:BatchImportUpstreamImage", "ecr:CreateRepository", "ecr:ReplicateImage"];
+    private static readonly ImmutableArray<string> ActionsOfV1 = [AccessNames.Import, AccessNames.NewRepository, "ecr:ReplicateImage"];
 
     private Memory memory = new(-1);
 
@@ -62,10 +62,7 @@ public sealed class ResourcePolicies(ControlTables control, Principals principal
         (await control.Settings.FindAsync(RegistryKind, ScopeName))?.Value == "V1");
 
     private static ImmutableArray<PolicyDocument> Read(string? text, PolicyKind kind) =>
-        text is null ? [] : PolicyDocument.TryParse(text, kind, out var document, out _) ? [document] : [Nothing];
-
-    /// <summary>In place of a policy that was stored and is not understood: what it may have denied is denied.</summary>
-    private static PolicyDocument Nothing { get; } = new([new() { IsDeny = true, Principals = ["*"], Actions = ["*"], Resources = ["*"] }]);
+        text is null ? [] : PolicyDocument.TryParse(text, kind, out var document, out _) ? [document] : [PolicyDocument.Nothing];
 
     private sealed record RegistryPolicies(ImmutableArray<PolicyDocument> Documents, bool IsV1);
 

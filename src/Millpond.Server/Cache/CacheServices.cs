@@ -56,9 +56,9 @@ public sealed partial class CacheServices : IAsyncDisposable
         var local = new LocalMemory(catalog.Contents);
         var negative = new NegativeCache(configuration.NegativeCache, time);
         var freshness = new Freshness(time);
-        var books = new BlobBooks(store, known);
-        eviction = new DiskRoom(store, catalog, books, known, memory, metrics, time, logs.CreateLogger<DiskRoom>());
-        var loose = new LooseBlobs(books, catalog);
+        Books = new BlobBooks(store, known);
+        eviction = new DiskRoom(store, catalog, Books, known, memory, metrics, time, logs.CreateLogger<DiskRoom>());
+        var loose = new LooseBlobs(Books, catalog);
         store.Publishing = known.Stored;
         store.Disk.Evicting = eviction.MakeRoomAsync;
         catalog.Contents.Changed = change =>
@@ -68,13 +68,28 @@ public sealed partial class CacheServices : IAsyncDisposable
             known.Forget(change);
             loose.Add(change.Loose);
         };
+        catalog.Collection.Garbage.Collected = rows =>
+        {
+            foreach (var (at, digest) in rows.Links)
+            {
+                known.ForgetLink(at, digest);
+                local.ForgetLink(at, digest);
+            }
+
+            foreach (var digest in rows.Gone)
+            {
+                memory.ForgetManifest(digest);
+            }
+        };
 
         var finish = new FillFinish(upstreams, catalog, known, time, metrics, logs.CreateLogger<FillFinish>());
         var download = new FillDownload(upstreams, store, finish, eviction, negative, known, time, metrics, logs.CreateLogger<FillDownload>());
         fills = new RunningFills(download, known, configuration.Storage.OrphanFills, configuration.Storage.NearlyDone, time, token);
-        var adoption = new Adoption(store, fills, catalog, known, books, time, logs.CreateLogger<Adoption>());
+        var adoption = new Adoption(store, fills, catalog, known, Books, time, logs.CreateLogger<Adoption>());
         var proofs = new BlobProof(upstreams, fills, store, adoption, known, negative, token);
         var blobs = new BlobPull(upstreams, fills, store, proofs, adoption, catalog, known, negative, time, metrics);
+
+        Refill = new BlobRefill(rules, catalog, known, blobs);
 
         var queue = new CompletionQueue();
         images = new WantedImages(queue, catalog, known, time, stoppingBackground.Token);
@@ -88,6 +103,7 @@ public sealed partial class CacheServices : IAsyncDisposable
             new LocalContents(catalog, store, local, memory, known, time, logs.CreateLogger<LocalContents>()),
             new CacheDrop(catalog, known, negative, freshness), upstreams);
 
+        Guard = new AvailabilityGuard(upstreams, known);
         Observe(metrics);
         store.StartWith(catalog.StoredBytes);
         store.Sweep(time.GetUtcNow() - configuration.Storage.PartialsFor);
@@ -99,6 +115,14 @@ public sealed partial class CacheServices : IAsyncDisposable
     }
 
     public PullThrough PullThrough { get; }
+
+    /// <summary>Asks upstreams for what is to expire.</summary>
+    public AvailabilityGuard Guard { get; }
+    /// <summary>By which collection takes blobs out of store and books together.</summary>
+    internal BlobBooks Books { get; }
+
+    /// <summary>By which the scrub puts back what it took out.</summary>
+    internal BlobRefill Refill { get; }
 
     /// <summary>Brings the store under its limit, before anybody is served.</summary>
     public Task StartAsync() => eviction.EnforceAsync();
@@ -138,6 +162,7 @@ public sealed partial class CacheServices : IAsyncDisposable
         await fills.WhenNoneRunsAsync();
         catalog.Grown = null;
         catalog.Contents.Changed = null;
+        catalog.Collection.Garbage.Collected = null;
         store.Disk.Evicting = null;
         eviction.Dispose();
         upstreams.Dispose();

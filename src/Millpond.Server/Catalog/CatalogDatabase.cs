@@ -2,7 +2,9 @@ using System.Data.Common;
 using Dapper;
 using Microsoft.Extensions.Logging;
 using Millpond.Images;
+using Millpond.Server.Catalog.Collection;
 using Millpond.Server.Catalog.Control;
+using Millpond.Server.Catalog.Expiry;
 
 namespace Millpond.Server.Catalog;
 
@@ -20,7 +22,8 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
     private readonly ReadPool reads;
     private readonly CatalogWriter writer;
     private readonly DeferredTimes deferred;
-    private readonly ITimer flushing;
+    private readonly Recurring flushing;
+    private readonly TimeProvider time;
     private readonly ILogger<CatalogDatabase> log;
     private long recordedBytes;
     private int disposed;
@@ -29,6 +32,7 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
         DbDataSource source, Dialect dialect, DbConnection connection, string path, TimeProvider time, ILogger<CatalogDatabase> log)
     {
         this.source = source;
+        this.time = time;
         this.log = log;
         StoredBytes = connection.ExecuteScalar<long>("SELECT value FROM totals WHERE name = 'blob_bytes'");
         recordedBytes = CatalogWrites.RecordedBytes(connection);
@@ -39,11 +43,13 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
         writer = new(connection, dialect, path, time, log);
         deferred = new(time);
         Lists = new(reads, writer, SetRecorded);
-        Contents = new(reads, writer, SetRecorded);
+        Contents = new(reads, writer, SetRecorded, (at, digest, tags) => Arrived?.Invoke(at, digest, tags));
         Incomplete = new(reads, writer);
         Order = new(reads, writer, () => deferred.FlushAsync(writer), SetRecorded);
         Control = new(reads, writer);
-        flushing = time.CreateTimer(_ => _ = FlushAndSweepAsync(), null, FlushEvery, FlushEvery);
+        Lifecycle = new(reads, writer, Contents);
+        Collection = new(reads, writer, SetRecorded);
+        flushing = new(time, FlushEvery, FlushAndSweepAsync);
     }
 
     /// <summary>Upstreams' tag lists and referrers.</summary>
@@ -60,6 +66,14 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
 
     /// <summary>What the control plane keeps.</summary>
     public ControlTables Control { get; }
+
+    /// <summary>What lifecycle policies read and change.</summary>
+    public LifecycleTable Lifecycle { get; }
+    /// <summary>What is of no use any more, and what is kept from eviction.</summary>
+    public CollectionTables Collection { get; }
+
+    /// <summary>Told of each manifest that a repository got, with its tags, after the commit and on the thread that writes.</summary>
+    public Action<OriginRepository, Digest, IReadOnlyList<string>>? Arrived { get; set; }
 
     /// <summary>What is set on repositories that a pull or a push makes.</summary>
     public NewRepositories NewRepositories => writer.Repositories;
@@ -87,7 +101,7 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
         DbConnection? connection = null;
         try
         {
-            MakePrivate(path);
+            Dialect.MakePrivate(path);
             connection = source.OpenConnection();
             dialect.SetUpWriter(connection);
             var found = CatalogSchema.Migrate(connection, path, dialect);
@@ -108,16 +122,6 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
                 _ when dialect.IsDamaged(failure) => CatalogUnusableException.Damaged(path, failure),
                 _ => CatalogUnusableException.CannotOpen(path, failure),
             };
-        }
-    }
-
-    /// <summary>An empty file is an empty database; its journals get its mode. SQLite would make it readable for all.</summary>
-    private static void MakePrivate(string path)
-    {
-        const UnixFileMode ownerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        if (!File.Exists(path))
-        {
-            new FileStream(path, new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.Write, UnixCreateMode = ownerOnly }).Dispose();
         }
     }
 
@@ -143,7 +147,7 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
 
     /// <summary>Whether the digest belongs to the repository by this origin, or by a push.</summary>
     public ValueTask<bool> IsLinkedAsync(OriginRepository at, Digest digest) => reads.ReadAsync(connection => connection.FindAsync(
-        "SELECT 1 FROM links WHERE digest = @k0 AND repository = @k1 AND (origin = @k2 OR origin = 0) LIMIT 1",
+        "SELECT 1 FROM links WHERE digest = @k0 AND repository = @k1 AND (origin = @k2 OR origin = 0) AND (kinds & 3) <> 0 LIMIT 1",
         _ => true, digest.ToString(), at.Name.ToString(), at.Origin.Id));
 
     /// <summary>Whether any repository has the digest by this origin.</summary>
@@ -248,7 +252,7 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
             {
                 writer.Repositories.Put(connection, at);
                 CatalogWrites.PutManifest(connection, manifest, document, now);
-                CatalogWrites.PutLink(connection, at, manifest.Digest);
+                CatalogWrites.PutLink(connection, at, manifest.Digest, now);
                 if (isIncomplete)
                 {
                     CatalogWrites.PutIncomplete(connection, at.Name, manifest.Digest);
@@ -270,6 +274,7 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
                 }
 
                 SetRecorded(recorded);
+                Arrived?.Invoke(at, manifest.Digest, tag is null ? [] : [tag]);
             });
     }
 
@@ -280,7 +285,7 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
     public Task LinkAsync(OriginRepository at, Digest digest) => writer.WriteAsync(connection =>
     {
         writer.Repositories.Put(connection, at);
-        CatalogWrites.PutLink(connection, at, digest);
+        CatalogWrites.PutLink(connection, at, digest, time.GetUtcNow());
     });
 
     /// <summary>The blob's bytes are in the store.</summary>
@@ -291,7 +296,7 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
         if (at is { } home)
         {
             writer.Repositories.Put(connection, home);
-            CatalogWrites.PutLink(connection, home, digest);
+            CatalogWrites.PutLink(connection, home, digest, now);
         }
     });
 
@@ -303,6 +308,9 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
 
     /// <summary>A blob or manifest was pulled. Seen by eviction at once, written within a minute.</summary>
     public void Touch(Digest digest, DateTimeOffset pulledAt) => deferred.Pulled(digest, pulledAt);
+
+    /// <summary>A pushed blob was asked for by one who may be about to push what names it. Written within a minute, and before collection looks.</summary>
+    public void Renew(RepositoryName repository, Digest digest, DateTimeOffset at) => deferred.Renewed(repository, digest, at);
 
     /// <param name="digest">What the tag means; one that has moved meanwhile is left alone.</param>
     public Task SetTagAbsentAsync(OriginRepository at, string tag, Digest digest, DateTimeOffset? since) =>

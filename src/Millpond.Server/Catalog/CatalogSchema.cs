@@ -11,7 +11,7 @@ namespace Millpond.Server.Catalog;
 internal static class CatalogSchema
 {
     /// <summary>The newest migration.</summary>
-    public const long Current = M0005Control.Version;
+    public const long Current = M0008Traffic.Version;
 
     /// <summary>The version found before; 0 = a new database.</summary>
     /// <exception cref="CatalogUnusableException">A newer program has written it, or a migration failed.</exception>

@@ -48,6 +48,8 @@ internal sealed partial class CatalogWriter
     /// <summary>Why the last transaction could not be committed, other than by a full disk; null when it could.</summary>
     public string? Trouble => trouble;
 
+    public DateTimeOffset Now => time.GetUtcNow();
+
     /// <summary>Makes repositories, within writes.</summary>
     public NewRepositories Repositories { get; }
 

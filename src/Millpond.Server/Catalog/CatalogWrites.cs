@@ -1,6 +1,8 @@
 using System.Data.Common;
 using Dapper;
 using Millpond.Images;
+using Millpond.Server.Catalog.Collection;
+using Millpond.Server.Catalog.Expiry;
 
 namespace Millpond.Server.Catalog;
 
@@ -25,9 +27,19 @@ internal static class CatalogWrites
         """,
         new { id = row.Origin.Id, upstream = row.Upstream, prefix = row.Prefix, source = row.Source, who = row.Who, at = now.ToUnixTimeMilliseconds() });
 
-    public static void PutLink(DbConnection connection, OriginRepository at, Digest digest) => connection.Execute(
-        "INSERT INTO links (digest, repository, origin) VALUES (@digest, @repository, @origin) ON CONFLICT DO NOTHING",
-        new { digest = digest.ToString(), repository = at.Name.ToString(), origin = at.Origin.Id });
+    /// <summary>By a pull; what is linked already stays as old as it is, and what is archived is restored.</summary>
+    public static void PutLink(DbConnection connection, OriginRepository at, Digest digest, DateTimeOffset now)
+    {
+        var isNew = connection.Execute(
+            "INSERT INTO links (digest, repository, origin, linked_at) VALUES (@digest, @repository, @origin, @now) ON CONFLICT DO NOTHING",
+            new { digest = digest.ToString(), repository = at.Name.ToString(), origin = at.Origin.Id, now = now.ToUnixTimeMilliseconds() }) == 1;
+        if (!isNew)
+        {
+            LifecycleWrites.Restore(connection, at, digest, now);
+        }
+
+        ContentWrites.Linked(connection, at, digest);
+    }
 
     public static void PutIncomplete(DbConnection connection, RepositoryName repository, Digest index) => connection.Execute(
         "INSERT INTO incomplete (repository, digest) VALUES (@repository, @digest) ON CONFLICT DO NOTHING",
@@ -50,9 +62,9 @@ internal static class CatalogWrites
             at = now.ToUnixTimeMilliseconds(),
         };
         var isNew = connection.Execute(
-            """
-            INSERT INTO manifests (digest, media_type, artifact_type, subject, size, cost, stored_at, pulled_at)
-            VALUES (@digest, @mediaType, @artifactType, @subject, @size, @cost, @at, @at)
+            $"""
+            INSERT INTO manifests (digest, media_type, artifact_type, subject, size, cost, stored_at, pulled_at, kept)
+            VALUES (@digest, @mediaType, @artifactType, @subject, @size, @cost, @at, @at, {KeptWrites.OfNewRow})
             ON CONFLICT DO NOTHING
             """,
             values) == 1;
@@ -97,7 +109,7 @@ internal static class CatalogWrites
 
     public static void PutBlob(DbConnection connection, Digest digest, long size, DateTimeOffset now)
     {
-        const string Insert = "INSERT INTO blobs (digest, size, stored_at, pulled_at) VALUES (@digest, @size, @at, @at) ON CONFLICT DO NOTHING";
+        const string Insert = $"INSERT INTO blobs (digest, size, stored_at, pulled_at, kept) VALUES (@digest, @size, @at, @at, {KeptWrites.OfNewRow}) ON CONFLICT DO NOTHING";
         var values = new { digest = digest.ToString(), size, at = now.ToUnixTimeMilliseconds() };
         if (connection.Execute(Insert, values) == 0)
         {
@@ -120,6 +132,8 @@ internal static class CatalogWrites
     {
         var size = connection.ExecuteScalar<long?>("DELETE FROM blobs WHERE digest = @digest RETURNING size", new { digest = digest.ToString() });
         AddToTotal(connection, "blob_bytes", -(size ?? 0));
+        connection.Execute(
+            "DELETE FROM unreferenced WHERE digest = @digest AND NOT EXISTS (SELECT 1 FROM manifests WHERE digest = @digest)", new { digest = digest.ToString() });
     }
 
     public static void AddToTotal(DbConnection connection, string name, long bytes)

@@ -10,6 +10,9 @@ public enum LinkKinds
     Blob = 1,
     Manifest = 2,
     Both = Blob | Manifest,
+
+    /// <summary>A manifest that is archived: it belongs to the repository, and is pulled as little as one that does not.</summary>
+    Archived = 4,
 }
 
 /// <summary>What a write has changed in a repository, for those who remember rows of it. All of it is committed.</summary>

@@ -14,10 +14,13 @@ public sealed class ContentTable
     private readonly ReadPool reads;
     private readonly CatalogWriter writer;
     private readonly Action<long> recorded;
+    private readonly Action<OriginRepository, Digest, IReadOnlyList<string>> arrived;
 
     /// <param name="recorded">Told what manifests and lists take, after each write that changes it.</param>
-    internal ContentTable(ReadPool reads, CatalogWriter writer, Action<long> recorded)
+    /// <param name="arrived">Told of each manifest that came, with its tags.</param>
+    internal ContentTable(ReadPool reads, CatalogWriter writer, Action<long> recorded, Action<OriginRepository, Digest, IReadOnlyList<string>> arrived)
     {
+        this.arrived = arrived;
         this.reads = reads;
         this.writer = writer;
         this.recorded = recorded;
@@ -117,7 +120,7 @@ public sealed class ContentTable
             }
 
             result = new PutManifestResult([], ContentWrites.MediaTypeOf(connection, manifest.Digest));
-            return new Written(tags);
+            return new Written(tags) { Arrived = manifest.Digest };
         });
         return result;
     }
@@ -147,7 +150,7 @@ public sealed class ContentTable
     /// <param name="evenIfNeeded">Whether a manifest of the repository that names it keeps it from that.</param>
     public Task<DeletionResult> DeleteBlobAsync(OriginRepository at, Digest digest, bool evenIfNeeded) =>
         DeleteAsync(at, digest, LinkKinds.Blob, evenIfNeeded, connection =>
-            new Written { Unlinked = [digest], Loose = ContentWrites.IsLoose(connection, digest) ? [digest] : [] });
+            new Written { Unlinked = [digest], Loose = ContentWrites.IsLoose(connection, digest, writer.Now) ? [digest] : [] });
 
     /// <summary>Makes an empty repository with what is set on it; false where there is one, of which nothing is changed.</summary>
     /// <param name="settings">What is kept under its name, by kind.</param>
@@ -192,7 +195,7 @@ public sealed class ContentTable
             {
                 Unlinked = digests,
                 Gone = [.. digests.Where(digest => ContentWrites.RemoveLooseManifest(connection, digest))],
-                Loose = [.. digests.Where(digest => ContentWrites.IsLoose(connection, digest))],
+                Loose = [.. digests.Where(digest => ContentWrites.IsLoose(connection, digest, writer.Now))],
                 IsRepositoryGone = !isMore,
             };
         });
@@ -212,7 +215,8 @@ public sealed class ContentTable
         return result;
     }
 
-    private Task WriteAsync(OriginRepository at, Func<DbConnection, Written> write)
+    /// <summary>Writes, durably, and tells memory what has changed.</summary>
+    internal Task WriteAsync(OriginRepository at, Func<DbConnection, Written> write)
     {
         var written = new Written();
         var now = 0L;
@@ -226,12 +230,17 @@ public sealed class ContentTable
             committed: () =>
             {
                 recorded(now);
+                if (written.Arrived is { IsEmpty: false } digest)
+                {
+                    arrived(at, digest, written.Tags);
+                }
+
                 Changed?.Invoke(new ContentChange(at, written.Tags, written.Unlinked, written.Gone, written.Loose) { IsRepositoryGone = written.IsRepositoryGone });
             });
     }
 
     /// <summary>What memory must be told of a write.</summary>
-    private sealed record Written(IReadOnlyList<string> Tags)
+    internal sealed record Written(IReadOnlyList<string> Tags)
     {
         public Written()
             : this([])
@@ -245,5 +254,8 @@ public sealed class ContentTable
         public IReadOnlyList<Digest> Loose { get; init; } = [];
 
         public bool IsRepositoryGone { get; init; }
+
+        /// <summary>A manifest that came; an empty digest where none did.</summary>
+        public Digest Arrived { get; init; }
     }
 }

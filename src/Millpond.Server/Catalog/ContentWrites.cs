@@ -1,6 +1,8 @@
 using System.Data.Common;
 using Dapper;
 using Millpond.Images;
+using Millpond.Server.Catalog.Collection;
+using Millpond.Server.Catalog.Expiry;
 
 namespace Millpond.Server.Catalog;
 
@@ -14,12 +16,34 @@ internal static class ContentWrites
         "INSERT INTO repositories (name, origin, rule, made_at) VALUES (@name, @origin, @rule, @now) ON CONFLICT DO NOTHING",
         new { name = at.Name.ToString(), origin = at.Origin.Id, rule = at.Rule, now = now.ToUnixTimeMilliseconds() });
 
-    public static void PutLink(DbConnection connection, OriginRepository at, Digest digest, LinkKinds kind, DateTimeOffset now) => connection.Execute(
-        """
-        INSERT INTO links (digest, repository, origin, kinds, linked_at) VALUES (@digest, @repository, @origin, @kind, @now)
-        ON CONFLICT (digest, repository, origin) DO UPDATE SET kinds = links.kinds | excluded.kinds
-        """,
-        Key(at, digest, kind, now));
+    public static void PutLink(DbConnection connection, OriginRepository at, Digest digest, LinkKinds kind, DateTimeOffset now)
+    {
+        // Pushed again, an archived image is restored.
+        if (kind == LinkKinds.Manifest && LifecycleWrites.Restore(connection, at, digest, now))
+        {
+            return;
+        }
+
+        // What was a blob until now is an image since now.
+        connection.Execute(
+            """
+            INSERT INTO links (digest, repository, origin, kinds, linked_at, renewed_at) VALUES (@digest, @repository, @origin, @kind, @now, @now)
+            ON CONFLICT (digest, repository, origin) DO UPDATE SET kinds = links.kinds | excluded.kinds, renewed_at = excluded.renewed_at,
+              linked_at = CASE WHEN (excluded.kinds & 2) <> 0 AND (links.kinds & 2) = 0 THEN excluded.linked_at ELSE links.linked_at END
+            """,
+            Key(at, digest, kind, now));
+        Linked(connection, at, digest);
+    }
+
+    /// <summary>The digest has a link again, or another one.</summary>
+    public static void Linked(DbConnection connection, OriginRepository at, Digest digest)
+    {
+        GarbageWrites.Referenced(connection, digest);
+        if (at.Origin == Origin.None)
+        {
+            KeptWrites.Pushed(connection, digest.ToString());
+        }
+    }
 
     /// <summary>Some digests that belong to the repository.</summary>
     public static IReadOnlyList<Digest> SomeOf(DbConnection connection, OriginRepository at, int most) =>
@@ -29,8 +53,15 @@ internal static class ContentWrites
             new { repository = at.Name.ToString(), origin = at.Origin.Id, most }).Select(digest => Digest.Parse(digest)),
     ];
 
-    public static void RemoveLinks(DbConnection connection, OriginRepository at, IReadOnlyList<Digest> digests) => connection.Execute(
-        "DELETE FROM links WHERE digest = @digest AND repository = @repository AND origin = @origin", digests.Select(digest => Key(at, digest, LinkKinds.Both)));
+    public static void RemoveLinks(DbConnection connection, OriginRepository at, IReadOnlyList<Digest> digests)
+    {
+        connection.Execute(
+            "DELETE FROM links WHERE digest = @digest AND repository = @repository AND origin = @origin", digests.Select(digest => Key(at, digest, LinkKinds.Both)));
+        foreach (var digest in at.Origin == Origin.None ? digests : [])
+        {
+            KeptWrites.PushGone(connection, digest.ToString());
+        }
+    }
 
     /// <summary>The repository with what is by its name.</summary>
     public static void RemoveRepository(DbConnection connection, OriginRepository at)
@@ -38,6 +69,7 @@ internal static class ContentWrites
         var key = new { name = at.Name.ToString(), origin = at.Origin.Id };
         connection.Execute("DELETE FROM tags WHERE repository = @name AND origin = @origin", key);
         connection.Execute("DELETE FROM incomplete WHERE repository = @name", key);
+        LifecycleWrites.Forget(connection, at);
         connection.Execute("DELETE FROM repositories WHERE name = @name AND origin = @origin", key);
     }
 
@@ -70,15 +102,19 @@ internal static class ContentWrites
         new { repository = at.Name.ToString(), tag, origin = at.Origin.Id }) > 0;
 
     /// <summary>The tags of the repository that mean the digest go; which.</summary>
-    public static IReadOnlyList<string> DeleteTagsOf(DbConnection connection, OriginRepository at, Digest digest) => connection.Query<string>(
-        "DELETE FROM tags WHERE digest = @digest AND repository = @repository AND origin = @origin RETURNING tag",
-        Key(at, digest, LinkKinds.Manifest)).AsList();
+    public static IReadOnlyList<string> DeleteTagsOf(DbConnection connection, OriginRepository at, Digest digest)
+    {
+        LifecycleWrites.Forget(connection, at, digest);
+        return connection.Query<string>(
+            "DELETE FROM tags WHERE digest = @digest AND repository = @repository AND origin = @origin RETURNING tag",
+            Key(at, digest, LinkKinds.Manifest)).AsList();
+    }
 
     /// <summary>A manifest of the repository that names the digest as what belongs wherever it belongs; an empty digest where there is none.</summary>
     public static Digest FindNeeding(DbConnection connection, OriginRepository at, Digest digest) => connection.ExecuteScalar<string?>(
         """
-        SELECT c.parent FROM children c JOIN links l ON l.digest = c.parent
-        WHERE c.digest = @digest AND c.linked_with_parent = 1 AND l.repository = @repository AND l.origin = @origin AND (l.kinds & 2) <> 0
+        SELECT c.parent FROM children c CROSS JOIN links l ON l.digest = c.parent
+        WHERE c.digest = @digest AND c.linked_with_parent = 1 AND l.repository = @repository AND l.origin = @origin AND (l.kinds & 6) <> 0
         ORDER BY c.parent LIMIT 1
         """,
         Key(at, digest, LinkKinds.Manifest)) is { } parent ? Digest.Parse(parent) : default;
@@ -86,7 +122,8 @@ internal static class ContentWrites
     /// <summary>The digest belongs to the repository as this kind no more; false where it did not.</summary>
     public static bool Unlink(DbConnection connection, OriginRepository at, Digest digest, LinkKinds kind)
     {
-        var key = Key(at, digest, kind);
+        // An archived manifest is one too.
+        var key = Key(at, digest, kind == LinkKinds.Manifest ? LinkKinds.Manifest | LinkKinds.Archived : kind);
         const string Where = "digest = @digest AND repository = @repository AND origin = @origin AND (kinds & @kind) <> 0";
         var table = kind == LinkKinds.Blob ? "blobs" : "manifests";
         if (connection.ExecuteScalar<long?>($"SELECT 1 FROM links WHERE {Where} AND (origin <> 0 OR digest IN (SELECT digest FROM {table}))", key) is null)
@@ -97,11 +134,20 @@ internal static class ContentWrites
         // What was pulled counts as both and goes with either.
         connection.Execute($"UPDATE links SET kinds = kinds & ~@kind WHERE {Where} AND origin = 0", key);
         connection.Execute("DELETE FROM links WHERE digest = @digest AND repository = @repository AND origin = @origin AND (kinds = 0 OR origin <> 0)", key);
+        if (at.Origin == Origin.None)
+        {
+            KeptWrites.PushGone(connection, digest.ToString());
+        }
+
         return true;
     }
 
-    public static bool IsLoose(DbConnection connection, Digest digest) =>
-        connection.ExecuteScalar<long?>("SELECT 1 FROM links WHERE digest = @digest LIMIT 1", new { digest = digest.ToString() }) is null;
+    /// <summary>Whether no repository has the digest any more; since when is written down.</summary>
+    public static bool IsLoose(DbConnection connection, Digest digest, DateTimeOffset now)
+    {
+        GarbageWrites.Unreferenced(connection, digest.ToString(), now.ToUnixTimeMilliseconds());
+        return connection.ExecuteScalar<long?>("SELECT 1 FROM links WHERE digest = @digest LIMIT 1", new { digest = digest.ToString() }) is null;
+    }
 
     /// <summary>A manifest that no repository has goes with its bytes; false where one has it.</summary>
     public static bool RemoveLooseManifest(DbConnection connection, Digest digest)
@@ -110,7 +156,7 @@ internal static class ContentWrites
         var cost = connection.ExecuteScalar<long?>(
             """
             DELETE FROM manifests
-            WHERE digest = @digest AND NOT EXISTS (SELECT 1 FROM links l WHERE l.digest = @digest AND (l.kinds & 2) <> 0) RETURNING cost
+            WHERE digest = @digest AND NOT EXISTS (SELECT 1 FROM links l WHERE l.digest = @digest AND (l.kinds & 6) <> 0) RETURNING cost
             """,
             key);
         if (cost is null)

@@ -19,12 +19,16 @@ internal sealed class DeferredTimes(TimeProvider time)
 
     private readonly ConcurrentDictionary<(RepositoryName Repository, Origin Origin, string Tag), long> checks = [];
     private readonly ConcurrentDictionary<Digest, long> pulls = [];
+    private readonly ConcurrentDictionary<(RepositoryName Repository, Digest Digest), long> renewals = [];
 
-    public bool IsEmpty => checks.IsEmpty && pulls.IsEmpty;
+    public bool IsEmpty => checks.IsEmpty && pulls.IsEmpty && renewals.IsEmpty;
 
     public void Checked(OriginRepository at, string tag, DateTimeOffset when) => Set(checks, (at.Name, at.Origin, tag), when.ToUnixTimeMilliseconds());
 
     public void Pulled(Digest digest, DateTimeOffset at) => Set(pulls, digest, at.ToUnixTimeMilliseconds());
+
+    /// <summary>A pushed blob was asked for by HEAD.</summary>
+    public void Renewed(RepositoryName repository, Digest digest, DateTimeOffset at) => Set(renewals, (repository, digest), at.ToUnixTimeMilliseconds());
 
     /// <summary>The tag with its newest check time.</summary>
     public TagRow Over(OriginRepository at, TagRow row) =>
@@ -56,6 +60,14 @@ internal sealed class DeferredTimes(TimeProvider time)
         {
             await writer.WriteAsync(connection => Array.ForEach(some, pull => EvictionWrites.Pulled(connection, pull.Key.ToString(), pull.Value)));
             Array.ForEach(some, pull => pulls.TryRemove(pull));
+        }
+
+        foreach (var some in renewals.Chunk(WrittenAtOnce))
+        {
+            await writer.WriteAsync(connection => connection.Execute(
+                "UPDATE links SET renewed_at = @at WHERE digest = @digest AND repository = @repository AND origin = 0 AND renewed_at < @at",
+                some.Select(one => new { digest = one.Key.Digest.ToString(), repository = one.Key.Repository.ToString(), at = one.Value })));
+            Array.ForEach(some, one => renewals.TryRemove(one));
         }
 
         foreach (var some in checks.Chunk(WrittenAtOnce))

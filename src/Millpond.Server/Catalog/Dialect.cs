@@ -72,6 +72,16 @@ internal sealed record Dialect
     public static DbDataSource OpenSqlite(string path) => SqliteFactory.Instance.CreateDataSource(
         new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = -1 }.ConnectionString);
 
+    /// <summary>An empty file is an empty database; its journals get its mode. SQLite would make it readable for all.</summary>
+    public static void MakePrivate(string path)
+    {
+        const UnixFileMode ownerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        if (!File.Exists(path))
+        {
+            new FileStream(path, new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.Write, UnixCreateMode = ownerOnly }).Dispose();
+        }
+    }
+
     public void SetUpWriter(DbConnection connection) => Run(connection, Setup);
 
     public void SetUpReader(DbConnection connection) => Run(connection, ReaderSetup);

@@ -10,12 +10,12 @@ public sealed class EvictionOrder
         (EvictableKind.Blob,
             """
             SELECT digest, size, pulled_at FROM blobs b
-            WHERE NOT EXISTS (SELECT 1 FROM links l WHERE l.digest = b.digest AND l.origin = 0) ORDER BY pulled_at, digest LIMIT @limit
+            WHERE kept = {0} AND NOT EXISTS (SELECT 1 FROM links l WHERE l.digest = b.digest AND l.origin = 0) ORDER BY pulled_at, digest LIMIT @limit
             """),
         (EvictableKind.Manifest,
             """
             SELECT digest, cost, pulled_at FROM manifests m
-            WHERE NOT EXISTS (SELECT 1 FROM links l WHERE l.digest = m.digest AND l.origin = 0) ORDER BY pulled_at, digest LIMIT @limit
+            WHERE kept = {0} AND NOT EXISTS (SELECT 1 FROM links l WHERE l.digest = m.digest AND l.origin = 0) ORDER BY pulled_at, digest LIMIT @limit
             """),
         (EvictableKind.List, "SELECT CAST(entries AS TEXT), cost, checked_at FROM lists WHERE cost > 0 ORDER BY checked_at, entries LIMIT @limit"),
     ];
@@ -35,33 +35,44 @@ public sealed class EvictionOrder
 
     /// <summary>
     /// The first to go, in their order. Of one image, whose members have one time, its blobs before its manifests. What was pushed is no cache
-    /// and does not go.
+    /// and does not go, nor does what is pinned: neither is read past, since it is in no index of these.
     /// </summary>
-    public ValueTask<IReadOnlyList<EvictableRow>> FirstAsync(int limit) => reads.ReadAsync<IReadOnlyList<EvictableRow>>(async connection =>
+    /// <param name="lastCopies">Those that no upstream has any more instead, for when nothing else is left.</param>
+    public ValueTask<IReadOnlyList<EvictableRow>> FirstAsync(int limit, bool lastCopies = false) => reads.ReadAsync<IReadOnlyList<EvictableRow>>(async connection =>
     {
         // Each kind by its own index; together they hold the first of all.
         var rows = new List<EvictableRow>();
-        foreach (var (kind, sql) in Kinds)
+        foreach (var (kind, sql) in Kinds.Where(kind => !lastCopies || kind.Kind != EvictableKind.List))
         {
-            rows.AddRange((await connection.ListAsync<(string Key, long Bytes, long At)>(sql, new { limit }))
+            // Written out and not a parameter: only so is the index of just these rows known to hold them.
+            var these = sql.Replace("{0}", lastCopies ? "4" : "0", StringComparison.Ordinal);
+            rows.AddRange((await connection.ListAsync<(string Key, long Bytes, long At)>(these, new { limit }))
                 .Select(row => new EvictableRow(kind, row.Key, row.Bytes, DateTimeOffset.FromUnixTimeMilliseconds(row.At))));
         }
 
         return [.. rows.OrderBy(static row => row.PulledAt).ThenBy(static row => row.Kind).Take(limit)];
     });
 
+    /// <summary>Whether a blob may go now, whatever was true when the order was asked.</summary>
+    public ValueTask<bool> MayGoAsync(Digest digest, bool evenLastCopies) => reads.ReadAsync(connection => connection.FindAsync(
+        """
+        SELECT NOT EXISTS (SELECT 1 FROM links l WHERE l.digest = @k0 AND l.origin = 0)
+          AND NOT EXISTS (SELECT 1 FROM blobs b WHERE b.digest = @k0 AND (b.kept & @k1) <> 0)
+        """,
+        row => row.GetInt64(0) != 0, digest.ToString(), EvictionWrites.KeptBits(evenLastCopies)));
+
     /// <summary>Writes the pulls that wait, so that the order knows of them.</summary>
     public Task WritePullsAsync() => flush();
 
     /// <summary>The manifest goes with its links and tags, which whoever remembers them must forget. Null where it was pulled after all.</summary>
-    public async Task<RemovedManifest?> RemoveManifestAsync(Digest digest, DateTimeOffset pulledAt)
+    public async Task<RemovedManifest?> RemoveManifestAsync(Digest digest, DateTimeOffset pulledAt, bool evenLastCopies = false)
     {
         RemovedManifest? removed = null;
         var now = 0L;
         await writer.WriteAsync(
             connection =>
             {
-                removed = EvictionWrites.RemoveManifest(connection, digest, pulledAt);
+                removed = EvictionWrites.RemoveManifest(connection, digest, pulledAt, evenLastCopies);
                 now = CatalogWrites.RecordedBytes(connection);
             },
             committed: () => recorded(now));

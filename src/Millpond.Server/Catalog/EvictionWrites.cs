@@ -1,12 +1,17 @@
 using System.Data.Common;
 using Dapper;
 using Millpond.Images;
+using Millpond.Server.Catalog.Collection;
+using Millpond.Server.Catalog.Expiry;
 
 namespace Millpond.Server.Catalog;
 
 /// <summary>The statements by which pulls count for whole images, and by which manifests and lists go.</summary>
 internal static class EvictionWrites
 {
+    /// <summary>Indexes that a pull of one platform counts for, the last pulled first: an attacker's may name it a thousand times.</summary>
+    private const int MostParents = 64;
+
     private const string NewestParent =
         """
         SELECT c.parent FROM children c JOIN manifests m ON m.digest = c.parent
@@ -27,6 +32,7 @@ internal static class EvictionWrites
     /// </summary>
     public static void Pulled(DbConnection connection, string digest, long at)
     {
+        OfManifest(connection, digest, at);
         var top = digest;
         for (var level = 0; level < 2 && connection.ExecuteScalar<string?>(NewestParent, new { digest = top }) is { } parent; level++)
         {
@@ -41,17 +47,35 @@ internal static class EvictionWrites
         }
     }
 
+    /// <summary>A manifest is pulled for its index, of whichever there are some, and for what it says something of: none of these is idle then.</summary>
+    private static void OfManifest(DbConnection connection, string digest, long at)
+    {
+        var values = new { digest, at, most = MostParents };
+        if (connection.ExecuteScalar<long?>("SELECT 1 FROM manifests WHERE digest = @digest", values) is null)
+        {
+            return;
+        }
+
+        connection.Execute(
+            """
+            UPDATE manifests SET pulled_at = @at WHERE pulled_at < @at AND digest IN (
+              SELECT c.parent FROM children c CROSS JOIN manifests m WHERE c.digest = @digest AND m.digest = c.parent ORDER BY m.pulled_at DESC LIMIT @most)
+            """,
+            values);
+        connection.Execute("UPDATE manifests SET pulled_at = @at WHERE pulled_at < @at AND digest = (SELECT subject FROM manifests WHERE digest = @digest)", values);
+    }
+
     /// <summary>
     /// The manifest with its bytes, tags and links; and the links of its children that are neither stored nor named by another manifest here.
     /// Only where it was neither pulled nor pushed after its turn had come.
     /// </summary>
     /// <returns>The links it had and the tags that meant it; null where it stays.</returns>
-    public static RemovedManifest? RemoveManifest(DbConnection connection, Digest digest, DateTimeOffset pulledAt)
+    public static RemovedManifest? RemoveManifest(DbConnection connection, Digest digest, DateTimeOffset pulledAt, bool evenLastCopies)
     {
-        var key = new { digest = digest.ToString(), at = pulledAt.ToUnixTimeMilliseconds() };
+        var key = new { digest = digest.ToString(), at = pulledAt.ToUnixTimeMilliseconds(), keeps = KeptBits(evenLastCopies) };
         const string Manifest =
             """
-            DELETE FROM manifests WHERE digest = @digest AND pulled_at <= @at
+            DELETE FROM manifests WHERE digest = @digest AND pulled_at <= @at AND (kept & @keeps) = 0
               AND NOT EXISTS (SELECT 1 FROM links l WHERE l.digest = @digest AND l.origin = 0) RETURNING cost
             """;
         if (connection.ExecuteScalar<long?>(Manifest, key) is not { } cost)
@@ -62,6 +86,11 @@ internal static class EvictionWrites
         CatalogWrites.AddToTotal(connection, "manifest_bytes", -cost);
         connection.Execute("DELETE FROM manifest_bytes WHERE digest = @digest", key);
         var links = connection.Query<(string Repository, long Origin)>("DELETE FROM links WHERE digest = @digest RETURNING repository, origin", key).AsList();
+        foreach (var link in links)
+        {
+            LifecycleWrites.Forget(connection, new(RepositoryName.Parse(link.Repository), new(link.Origin), null), digest);
+        }
+
         connection.Execute(
             """
             DELETE FROM links WHERE origin <> 0 AND digest IN (SELECT digest FROM children WHERE parent = @digest)
@@ -78,6 +107,9 @@ internal static class EvictionWrites
             [.. links.Select(link => (RepositoryName.Parse(link.Repository), new Origin(link.Origin)))],
             [.. tags.Select(tag => (RepositoryName.Parse(tag.Repository), new Origin(tag.Origin), tag.Tag))]);
     }
+
+    /// <summary>What of <c>kept</c> keeps a row from eviction.</summary>
+    public static long KeptBits(bool evenLastCopies) => (long)(evenLastCopies ? KeptFor.Pin | KeptFor.Push : KeptFor.Pin | KeptFor.Push | KeptFor.LastCopy);
 
     public static void RemoveList(DbConnection connection, long entries)
     {

@@ -1,4 +1,5 @@
 using Millpond.Images;
+using Millpond.Server.Catalog.Expiry;
 
 namespace Millpond.Server.Catalog;
 
@@ -7,7 +8,16 @@ namespace Millpond.Server.Catalog;
 /// <param name="LargestChild">Of an index: what the largest of its manifests that are here takes.</param>
 /// <param name="LinkedAt">Since when the repository has it.</param>
 public sealed record ImageRow(
-    Digest Digest, string MediaType, string? ArtifactType, Digest? Subject, long Size, long BlobBytes, long LargestChild, DateTimeOffset LinkedAt, DateTimeOffset PulledAt);
+    Digest Digest, string MediaType, string? ArtifactType, Digest? Subject, long Size, long BlobBytes, long LargestChild, DateTimeOffset LinkedAt, DateTimeOffset PulledAt)
+{
+    public bool IsArchived { get; init; }
+
+    /// <summary>When it was last archived; null for never.</summary>
+    public DateTimeOffset? ArchivedAt { get; init; }
+
+    /// <summary>When it was last restored from the archive; null for never.</summary>
+    public DateTimeOffset? ActivatedAt { get; init; }
+}
 
 /// <summary>What repositories hold, as it is described.</summary>
 public sealed class ImageTable
@@ -18,7 +28,8 @@ public sealed class ImageTable
         (SELECT coalesce(sum(c.size), 0) FROM children c WHERE c.parent = m.digest AND NOT EXISTS (SELECT 1 FROM manifests x WHERE x.digest = c.digest)) AS BlobBytes,
         (SELECT coalesce(max(x.size + (SELECT coalesce(sum(y.size), 0) FROM children y WHERE y.parent = x.digest)), 0)
            FROM children c JOIN manifests x ON x.digest = c.digest WHERE c.parent = m.digest) AS LargestChild,
-        CASE WHEN l.linked_at = 0 THEN m.stored_at ELSE l.linked_at END AS LinkedAt, m.pulled_at AS PulledAt
+        CASE WHEN l.linked_at = 0 THEN m.stored_at ELSE l.linked_at END AS LinkedAt, m.pulled_at AS PulledAt,
+        l.kinds AS Kinds, l.archived_at AS ArchivedAt, l.activated_at AS ActivatedAt
         """;
 
     private readonly ReadPool reads;
@@ -35,8 +46,8 @@ public sealed class ImageTable
     [
         .. (await connection.ListAsync<Row>(
             $"""
-            SELECT {Columns} FROM links l JOIN manifests m ON m.digest = l.digest
-            WHERE l.repository = @repository AND l.origin = @origin AND (l.kinds & 2) <> 0 AND l.digest > @after ORDER BY l.digest LIMIT @limit
+            SELECT {Columns} FROM links l CROSS JOIN manifests m ON m.digest = l.digest
+            WHERE l.repository = @repository AND l.origin = @origin AND (l.kinds & 6) <> 0 AND l.digest > @after ORDER BY l.digest LIMIT @limit
             """,
             new { repository = at.Name.ToString(), origin = at.Origin.Id, after, limit })).Select(row => row.ToImage()),
     ]);
@@ -45,7 +56,7 @@ public sealed class ImageTable
         await connection.ListAsync<Row>(
             $"""
             SELECT {Columns} FROM links l JOIN manifests m ON m.digest = l.digest
-            WHERE l.digest = @digest AND l.repository = @repository AND l.origin = @origin AND (l.kinds & 2) <> 0
+            WHERE l.digest = @digest AND l.repository = @repository AND l.origin = @origin AND (l.kinds & 6) <> 0
             """,
             new { repository = at.Name.ToString(), origin = at.Origin.Id, digest = digest.ToString() }) is [var row, ..]
             ? row.ToImage()
@@ -53,7 +64,7 @@ public sealed class ImageTable
 
     /// <summary>The tags of a repository that mean the digest.</summary>
     public ValueTask<IReadOnlyList<string>> TagsOfAsync(OriginRepository at, Digest digest) => reads.ReadAsync(connection => connection.ListAsync<string>(
-        "SELECT tag FROM tags WHERE digest = @digest AND repository = @repository AND origin = @origin ORDER BY tag",
+        LifecycleWrites.Tags,
         new { repository = at.Name.ToString(), origin = at.Origin.Id, digest = digest.ToString() }));
 
     /// <summary>Whether the repository has any manifest.</summary>
@@ -80,8 +91,19 @@ public sealed class ImageTable
 
         public long PulledAt { get; init; }
 
+        public long Kinds { get; init; }
+
+        public long? ArchivedAt { get; init; }
+
+        public long? ActivatedAt { get; init; }
+
         public ImageRow ToImage() => new(
             Images.Digest.Parse(Digest), MediaType, ArtifactType, Subject is null ? null : Images.Digest.Parse(Subject), Size, BlobBytes, LargestChild,
-            DateTimeOffset.FromUnixTimeMilliseconds(LinkedAt), DateTimeOffset.FromUnixTimeMilliseconds(PulledAt));
+            DateTimeOffset.FromUnixTimeMilliseconds(LinkedAt), DateTimeOffset.FromUnixTimeMilliseconds(PulledAt))
+        {
+            IsArchived = (Kinds & (long)LinkKinds.Archived) != 0,
+            ArchivedAt = ArchivedAt is { } archived ? DateTimeOffset.FromUnixTimeMilliseconds(archived) : null,
+            ActivatedAt = ActivatedAt is { } activated ? DateTimeOffset.FromUnixTimeMilliseconds(activated) : null,
+        };
     }
 }

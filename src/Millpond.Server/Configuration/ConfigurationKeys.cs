@@ -92,6 +92,32 @@ public static class ConfigurationKeys
         "How long an upstream's 404 is believed");
     internal static readonly ConfigurationKey<TimeSpan> NegativeRefused = Default(TopLevel, "negativeCache.refused", KeyTypes.Duration, "30s",
         "How long an upstream's 401 or 403 is believed for the same credential");
+    internal static readonly ConfigurationKey<string?> CostCurrency = Default(TopLevel, "cost.currency", KeyTypes.Currency, "USD",
+        "What the prices are in, as the report of costs names it (docs/cost.md)");
+    internal static readonly ConfigurationKey<ClientPlace> CostClients = Default(TopLevel, "cost.clients", KeyTypes.ClientPlace, "same-region",
+        "From where clients would pull on ECR: which of the prices of transfer counts");
+    internal static readonly ConfigurationKey<decimal> PriceEcrStorage = Default(TopLevel, "cost.prices.ecrStorage", KeyTypes.Price, "0.10",
+        "ECR: a GB stored for a month");
+    internal static readonly ConfigurationKey<decimal> PriceSameRegion = Default(TopLevel, "cost.prices.sameRegion", KeyTypes.Price, "0",
+        "ECR: a GB sent to clients in its region");
+    internal static readonly ConfigurationKey<decimal> PriceOtherRegion = Default(TopLevel, "cost.prices.otherRegion", KeyTypes.Price, "0.02",
+        "ECR: a GB sent to another region");
+    internal static readonly ConfigurationKey<decimal> PriceInternet = Default(TopLevel, "cost.prices.internet", KeyTypes.Price, "0.09",
+        "ECR: a GB sent out to the internet");
+    internal static readonly ConfigurationKey<decimal> PriceSecret = Default(TopLevel, "cost.prices.secret", KeyTypes.Price, "0.40",
+        "AWS Secrets Manager: a secret for a month");
+    internal static readonly ConfigurationKey<decimal> PriceSecretCalls = Default(TopLevel, "cost.prices.secretCalls", KeyTypes.Price, "0.05",
+        "AWS Secrets Manager: 10,000 calls");
+    internal static readonly ConfigurationKey<decimal> PriceDisk = Default(TopLevel, "cost.prices.disk", KeyTypes.Price, "0.08",
+        "Here: a GB of disk for a month");
+    internal static readonly ConfigurationKey<decimal> PriceTransferHere = Default(TopLevel, "cost.prices.transferHere", KeyTypes.Price, "0",
+        "Here: a GB sent to clients");
+    internal static readonly ConfigurationKey<TimeSpan> LifecycleEvery = Default(TopLevel, "lifecycle.every", KeyTypes.PositiveDuration, "1h",
+        "How often lifecycle policies run; the first time a minute after the start");
+    internal static readonly ConfigurationKey<TimeSpan> LifecycleGrace = Default(TopLevel, "lifecycle.grace", KeyTypes.Duration, "1h",
+        "How long what nobody refers to any more stays before its bytes go");
+    internal static readonly ConfigurationKey<bool> LifecycleGuard = Default(TopLevel, "lifecycle.guard", KeyTypes.Boolean, "true",
+        "`true` = a policy takes an image out of a cache only after its upstream has just shown it. `false` = whether it can be pulled again or not");
     internal static readonly ConfigurationKey<int> Connections = Default(TopLevel, "limits.connections", KeyTypes.PositiveCount, "10000",
         "Connections that a listener for pulls has open at once; further ones are closed. Operations and reviews are not limited");
     internal static readonly ConfigurationKey<TimeSpan> ShutdownGrace = Default(TopLevel, "shutdown.grace", KeyTypes.ShortDuration, "30s",
@@ -129,6 +155,9 @@ public static class ConfigurationKeys
         "Which repositories at the upstream may be pulled (below `upstreamRepositoryPrefix`). A rule that anybody pulls by and that has a credential, a client certificate or headers that may authenticate must state it",
         "all");
     internal static readonly ConfigurationKey<ImmutableArray<string>> RuleDeny = Optional(Rule, "deny", KeyTypes.Globs, "Which of the allowed ones may not. What may not be pulled is not named by `_catalog` either");
+
+    internal static readonly ConfigurationKey<bool?> RuleGuard = Optional(Rule, "guard", KeyTypes.OptionalBoolean,
+        "As `lifecycle.guard`, for what is pulled by the rule", "`lifecycle.guard`");
 
     internal static readonly ConfigurationKey<TimeSpan> RevalidateAfter = Default(RuleAndDefaults, "revalidateAfter", KeyTypes.Duration, "24h",
         "How long a tag is served without asking the upstream; `0s` = ask at every pull");
@@ -179,7 +208,7 @@ public static class ConfigurationKeys
     public static ImmutableArray<ConfigurationKey> All { get; } = [.. Table];
 
     /// <summary>Top-level words that later versions will read.</summary>
-    public static ImmutableArray<string> Reserved { get; } = ["store", "catalog", "cluster", "lifecycle"];
+    public static ImmutableArray<string> Reserved { get; } = ["store", "catalog", "cluster"];
 
     internal static IEnumerable<ConfigurationKey> In(ImmutableArray<KeyScope> scopes) => All.Where(k => scopes.Contains(k.Scope));
 

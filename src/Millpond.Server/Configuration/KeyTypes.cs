@@ -34,7 +34,20 @@ internal static partial class KeyTypes
 
     public static KeyType<int> PositiveCount { get; } = Number(1);
 
+    public static KeyType<decimal> Price { get; } = Scalar<decimal>("price", "Write a number with a point, such as 0.10, up to 1000000", text =>
+        decimal.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var price) && price <= 1_000_000
+            ? price
+            : Parsed<decimal>.Wrong($"{Quote(text)} is no price"));
+
+    public static KeyType<string?> Currency { get; } = Optional<string>("currency", "Write three capitals, such as EUR", text =>
+        text.Length == 3 && text.All(char.IsAsciiLetterUpper) ? text : Parsed<string>.Wrong($"{Quote(text)} is no currency"));
+
+    public static KeyType<ClientPlace> ClientPlace { get; } = Choice(
+        ("same-region", Configuration.ClientPlace.SameRegion), ("other-region", Configuration.ClientPlace.OtherRegion), ("internet", Configuration.ClientPlace.Internet));
+
     public static KeyType<bool> Boolean { get; } = Choice(("true", true), ("false", false));
+
+    public static KeyType<bool?> OptionalBoolean { get; } = OptionalChoice(("true", true), ("false", false));
 
     public static KeyType<AccessMode> AccessMode { get; } = Choice(("anonymous", Configuration.AccessMode.Anonymous), ("token", Configuration.AccessMode.Token));
 

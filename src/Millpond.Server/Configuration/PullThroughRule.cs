@@ -38,6 +38,9 @@ public sealed record PullThroughRule : RuleNames
 
     public OnUpstreamDelete OnUpstreamDelete { get; init; } = OnUpstreamDelete.Keep;
 
+    /// <summary>Whether lifecycle policies leave alone what the upstream does not show; null as everywhere.</summary>
+    public bool? Guard { get; init; }
+
     public ImageCompletion CompleteImages { get; init; } = ImageCompletion.Layers;
 
     public IndexCompletion CompleteIndexes { get; init; } = IndexCompletion.None;

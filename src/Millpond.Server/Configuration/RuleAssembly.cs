@@ -88,6 +88,7 @@ internal sealed class RuleAssembly(Draft draft, IReadOnlyDictionary<string, stri
         Access = AccessOf(rule),
         Allow = rule.Get(RuleAllow),
         Deny = rule.Get(RuleDeny),
+        Guard = rule.Get(RuleGuard),
         RevalidateAfter = rule.Get(RevalidateAfter, draft.Defaults),
         OnUpstreamDelete = rule.Get(ConfigurationKeys.OnUpstreamDelete, draft.Defaults),
         CompleteImages = rule.Get(CompleteImages, draft.Defaults),

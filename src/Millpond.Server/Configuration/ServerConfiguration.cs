@@ -54,6 +54,9 @@ public sealed record ServerConfiguration
 
     public NegativeCacheConfiguration NegativeCache { get; init; } = new();
 
+    public CostConfiguration Cost { get; init; } = new();
+    public LifecycleConfiguration Lifecycle { get; init; } = new();
+
     /// <summary>How long running requests and fills with readers go on after SIGTERM.</summary>
     public TimeSpan ShutdownGrace { get; init; } = TimeSpan.FromSeconds(30);
 
@@ -129,6 +132,17 @@ public sealed record NegativeCacheConfiguration(TimeSpan Absent, TimeSpan Refuse
 {
     public NegativeCacheConfiguration()
         : this(TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(30))
+    {
+    }
+}
+
+/// <param name="Every">How often policies run.</param>
+/// <param name="Grace">How long what nobody refers to any more stays before its bytes go.</param>
+/// <param name="Guard">Whether what an upstream does not show is left alone, where its rule does not say it.</param>
+public sealed record LifecycleConfiguration(TimeSpan Every, TimeSpan Grace, bool Guard)
+{
+    public LifecycleConfiguration()
+        : this(TimeSpan.FromHours(1), TimeSpan.FromHours(1), Guard: true)
     {
     }
 }

@@ -7,6 +7,7 @@ using Millpond.Server.Access;
 using Millpond.Server.Access.Signatures;
 using Millpond.Server.Catalog;
 using Millpond.Server.Ecr.Protocol;
+using Millpond.Server.Telemetry;
 
 namespace Millpond.Server.Ecr;
 
@@ -18,7 +19,8 @@ public readonly record struct AwsOutcome(int Status, string Result);
 /// STS's.
 /// </summary>
 internal sealed partial class AwsEndpoint(
-    IReadOnlyList<AwsService> services, Principals principals, Authorizer authorizer, AuditLog audit, Uri? publicUrl, TimeProvider time, ILogger<AwsEndpoint> log)
+    IReadOnlyList<AwsService> services, Principals principals, Authorizer authorizer, AuditLog audit, Uri? publicUrl, MillpondMetrics metrics,
+    TimeProvider time, ILogger<AwsEndpoint> log)
 {
     private const string Sts = "sts";
     private const string TargetHeader = "x-amz-target";
@@ -39,10 +41,13 @@ internal sealed partial class AwsEndpoint(
         var target = context.Request.Headers[TargetHeader];
         var (service, operation) = Find(target);
         var attempt = new Attempt(requestId, service, operation);
+        var name = service?.Name ?? (StringValues.IsNullOrEmpty(target) ? Sts : "unknown");
         AwsError error;
         try
         {
-            return StringValues.IsNullOrEmpty(target) ? await AnswerStsAsync(context, attempt) : await AnswerJsonAsync(context, attempt);
+            var outcome = StringValues.IsNullOrEmpty(target) ? await AnswerStsAsync(context, attempt) : await AnswerJsonAsync(context, attempt);
+            metrics.Call(name, outcome.Result);
+            return outcome;
         }
         catch (AwsErrorException refused)
         {
@@ -64,6 +69,7 @@ internal sealed partial class AwsEndpoint(
         }
 
         audit.Record(attempt.Who, context.Connection.RemoteIpAddress, attempt.Action, attempt.Resource, error.Type, error.Message, requestId);
+        metrics.Call(name, error.Type);
         await (StringValues.IsNullOrEmpty(target) ? AwsResponse.WriteXmlAsync(context, error, requestId) : AwsResponse.WriteAsync(context, error, service?.MessageKey ?? "message"));
         return new(error.Status, error.Type);
     }

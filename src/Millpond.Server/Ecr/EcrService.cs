@@ -7,11 +7,15 @@ using Millpond.Server.Catalog.Control;
 using Millpond.Server.Configuration;
 using Millpond.Server.Credentials;
 using Millpond.Server.Ecr.CacheRules;
+using Millpond.Server.Ecr.Keeping;
+using Millpond.Server.Ecr.Lifecycle;
 using Millpond.Server.Ecr.Logins;
 using Millpond.Server.Ecr.Protocol;
 using Millpond.Server.Ecr.Registry;
 using Millpond.Server.Ecr.Repositories;
 using Millpond.Server.Ecr.Secrets;
+using Millpond.Server.Lifecycle;
+using Millpond.Server.Lifecycle.Pins;
 using Millpond.Server.Push;
 using Millpond.Server.Rules;
 
@@ -23,7 +27,7 @@ internal static class EcrService
     /// <summary>What operations work with.</summary>
     public sealed record Parts(
         EcrConfiguration Ecr, KeyRing Ring, Principals Principals, Authorizer Authorizer, RegistryTokens Tokens, Robots Robots,
-        SecretVault Vault, AwsSecrets? AwsSecrets, PullThroughRules Rules, CacheRuleBook Book, PullThrough Pulls, PushServices Pushes, CatalogDatabase Catalog, TimeProvider Time)
+        SecretVault Vault, AwsSecrets? AwsSecrets, PullThroughRules Rules, CacheRuleBook Book, PullThrough Pulls, PushServices Pushes, LifecycleServices Lifecycle, PinBook Pins, CatalogDatabase Catalog, TimeProvider Time)
     {
         public ControlTables Control => Catalog.Control;
     }
@@ -32,8 +36,10 @@ internal static class EcrService
 
     private static AwsService Ecr(Parts parts)
     {
-        var repositories = new RepositoryFinder(parts.Rules, parts.Pulls, parts.Catalog, parts.Authorizer, parts.Ecr.Account);
+        var repositories = Finder(parts);
         var pulls = new ImagePulls(repositories, parts.Pulls, parts.Authorizer);
+        var policies = Policies(parts);
+        var images = new ImageReadOperations(repositories, pulls, parts.Control.Images, parts.Catalog, parts.Ecr.Account);
         return new("ecr", "AmazonEC2ContainerRegistry_V20150921", "message", EcrShapes.Invalid,
         [
             new AuthorizationTokenOperation(parts.Tokens).Operation,
@@ -46,7 +52,10 @@ internal static class EcrService
             .. new RepositoryTags(repositories, parts.Control, parts.Authorizer, parts.Principals).All,
             .. new RepositoryPolicyOperations(repositories, parts.Control, parts.Authorizer, parts.Principals).All,
             .. new RepositorySettingOperations(repositories, parts.Control, parts.Ecr.Account).All,
-            .. new ImageReadOperations(repositories, pulls, parts.Control.Images, parts.Catalog, parts.Ecr.Account).All,
+            .. policies.All,
+            .. new PreviewOperations(repositories, policies, parts.Lifecycle, parts.Ecr.Account).All,
+            .. images.All,
+            new StorageClassOperation(repositories, images, parts.Catalog.Lifecycle, parts.Control.Images, parts.Ecr.Account).Operation,
             .. new ImageWriteOperations(repositories, parts.Pulls, parts.Pushes, parts.Catalog, parts.Ecr.Account).All,
             .. new LayerOperations(repositories, pulls, parts.Pushes, parts.Tokens, parts.Ecr.Account).All,
         ])
@@ -73,5 +82,11 @@ internal static class EcrService
     [
         .. new PrincipalOperations(parts.Principals, parts.Control).All,
         .. new RobotOperations(parts.Robots, parts.Principals, parts.Control, parts.Ring).All,
+        .. new LifecycleRunOperations(Finder(parts), Policies(parts), parts.Lifecycle, parts.Catalog.Lifecycle.Held, parts.Time).All,
+        .. new PinOperations(parts.Pins).All,
     ]);
+
+    private static RepositoryFinder Finder(Parts parts) => new(parts.Rules, parts.Pulls, parts.Catalog, parts.Authorizer, parts.Ecr.Account);
+
+    private static LifecycleOperations Policies(Parts parts) => new(Finder(parts), parts.Control, parts.Catalog.Lifecycle, parts.Ecr.Account);
 }

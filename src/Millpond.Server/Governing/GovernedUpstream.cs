@@ -5,7 +5,8 @@ using Millpond.Server.Upstream;
 namespace Millpond.Server.Governing;
 
 /// <summary>What a check of a manifest found: its digest where that was told, and its bytes where they had to be asked for.</summary>
-internal sealed record CheckedManifest(Digest? Digest, ManifestBody? Body);
+/// <param name="Length">The length that a HEAD told.</param>
+internal sealed record CheckedManifest(Digest? Digest, ManifestBody? Body, long? Length = null);
 
 /// <summary>A rule's upstream as the cache asks it: every request says why and passes the governor.</summary>
 internal sealed class GovernedUpstream(PullThroughRule rule, UpstreamClient client, Governor governor) : IDisposable
@@ -53,7 +54,7 @@ internal sealed class GovernedUpstream(PullThroughRule rule, UpstreamClient clie
         var head = await Governor.AskAsync(inquiry, token => client.HeadManifestAsync(repository, reference, token), cancellationToken);
         if (head.IsFound)
         {
-            return new UpstreamResult<CheckedManifest>(UpstreamOutcome.Found, new CheckedManifest(head.Value.Digest, null));
+            return new UpstreamResult<CheckedManifest>(UpstreamOutcome.Found, new CheckedManifest(head.Value.Digest, null, head.Value.Length));
         }
 
         if (!RefusedHeads.MayBeOne(head.Status))
@@ -69,6 +70,10 @@ internal sealed class GovernedUpstream(PullThroughRule rule, UpstreamClient clie
 
         return got;
     }
+
+    /// <summary>A manifest's bytes in the background, once: what fails is asked again by whoever wanted it, much later.</summary>
+    public Task<UpstreamResult<ManifestBody>> GetManifestOnceAsync(RequestReason reason, RepositoryName repository, string reference, CancellationToken cancellationToken) =>
+        Governor.AskForPullAsync(CheckOf(reason, repository, reference, within: null), token => client.GetManifestAsync(repository, reference, token), cancellationToken);
 
     /// <summary>A check that is due and not made because the breaker is open: the probe may make it.</summary>
     public void WantCheck(RepositoryName repository, string reference) => Governor.Want(

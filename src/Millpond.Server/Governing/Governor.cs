@@ -56,6 +56,15 @@ internal sealed class Governor
     /// <summary>Ends when the breaker is closed.</summary>
     public Task Closed => breaker.Closed;
 
+    /// <summary>Whether the upstream has answered well since a time, and goes on to.</summary>
+    public bool HasAnsweredSince(DateTimeOffset when)
+    {
+        lock (gate)
+        {
+            return lastSuccess > when && lastFailure is null && !IsOpen && !IsLow;
+        }
+    }
+
     /// <summary>What the last failure was, in words.</summary>
     public string LastFailure
     {

@@ -18,6 +18,9 @@ public enum RequestReason
     /// <summary>Pulled ahead of need.</summary>
     WarmUp,
 
+    /// <summary>Whether an image that is to expire can be pulled again.</summary>
+    Guard,
+
     /// <summary>Whether an upstream whose breaker is open is back.</summary>
     Probe,
 }
@@ -25,5 +28,5 @@ public enum RequestReason
 internal static class RequestReasons
 {
     /// <summary>Work that no client waits for: it stops when an upstream's rate limit is nearly used up.</summary>
-    public static bool IsBackground(this RequestReason reason) => reason is RequestReason.Completion or RequestReason.WarmUp;
+    public static bool IsBackground(this RequestReason reason) => reason is RequestReason.Completion or RequestReason.WarmUp or RequestReason.Guard;
 }

@@ -9,6 +9,7 @@ internal static class EndpointList
     public const string Metrics = "/metrics";
     public const string Rules = "/-/rules";
     public const string Upstreams = "/-/upstreams";
+    public const string Cost = "/-/cost";
 
     public static IReadOnlyList<(string Path, string What)> All { get; } =
     [
@@ -18,6 +19,7 @@ internal static class EndpointList
         (Metrics, "what was counted and measured, for Prometheus"),
         (Rules, "what is pulled under which prefix, and what is not set up (JSON)"),
         (Upstreams, "how each upstream does, and what is left of its limits (JSON)"),
+        (Cost, "what is stored, asked and saved, and what that costs here and would cost on ECR (JSON)"),
     ];
 
     public static void Write(Page page)

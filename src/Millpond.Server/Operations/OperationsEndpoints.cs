@@ -10,8 +10,10 @@ namespace Millpond.Server.Operations;
 
 /// <summary>Health, metrics and reports, on the listener that is theirs.</summary>
 /// <param name="scrape">Answers with the metrics.</param>
+/// <param name="costs">Answers with what all of it costs.</param>
 public sealed class OperationsEndpoints(
-    Func<ServerConfiguration> configuration, Readiness readiness, Func<IReadOnlyList<UpstreamState>> upstreams, TimeProvider time, RequestDelegate scrape)
+    Func<ServerConfiguration> configuration, Readiness readiness, Func<IReadOnlyList<UpstreamState>> upstreams, TimeProvider time, RequestDelegate scrape,
+    RequestDelegate costs)
 {
     private static readonly JsonWriterOptions Indented = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -28,6 +30,7 @@ public sealed class OperationsEndpoints(
         EndpointList.Metrics => scrape,
         EndpointList.Rules => context => WriteJsonAsync(context, json => RulesReport.Write(json, configuration())),
         EndpointList.Upstreams => context => WriteJsonAsync(context, json => UpstreamsReport.Write(json, upstreams(), time.GetUtcNow())),
+        EndpointList.Cost => costs,
         _ => null,
     };
 
@@ -46,10 +49,10 @@ public sealed class OperationsEndpoints(
         return page.WriteAsync(context);
     }
 
-    private static Task WriteTextAsync(HttpContext context, int status, string text) =>
+    internal static Task WriteTextAsync(HttpContext context, int status, string text) =>
         WriteAsync(context, status, "text/plain; charset=utf-8", Encoding.UTF8.GetBytes(text));
 
-    private static Task WriteJsonAsync(HttpContext context, Action<Utf8JsonWriter> members)
+    internal static Task WriteJsonAsync(HttpContext context, Action<Utf8JsonWriter> members)
     {
         var buffer = new ArrayBufferWriter<byte>(1024);
         using (var json = new Utf8JsonWriter(buffer, Indented))

@@ -9,7 +9,7 @@ namespace Millpond.Server.Operations;
 /// Whether pulls can be answered from here: the catalog answers. Dead upstreams do not count, since what is cached is served without them;
 /// nor does a folder that takes no files, since what is not cached is passed through then.
 /// </summary>
-public sealed partial class Readiness(DataFolder data, CatalogDatabase catalog, ILogger<Readiness> log)
+public sealed partial class Readiness(DataFolder data, CatalogDatabase catalog, DamagedBlobs damaged, ILogger<Readiness> log)
 {
     private readonly Lock writing = new();
     private (string Problem, string Id) logged = ("", "");
@@ -27,9 +27,13 @@ public sealed partial class Readiness(DataFolder data, CatalogDatabase catalog, 
     }
 
     /// <summary>What keeps it from doing all it should although it serves, for people; empty when nothing does.</summary>
-    public string Limitation() => data.CheckWritable(out var why)
-        ? ""
-        : $"the data folder cannot be written (log id {IdOf(why)}); pulls of what is not cached are passed through without storing";
+    public string Limitation() => string.Join(
+        "; ",
+        ((string[])
+        [
+            data.CheckWritable(out var why) ? "" : $"the data folder cannot be written (log id {IdOf(why)}); pulls of what is not cached are passed through without storing",
+            damaged.List().Count is > 0 and var count ? $"{count} pushed blobs were found damaged and are kept aside; this server's log names them" : "",
+        ]).Where(part => part.Length > 0));
 
     /// <summary>Paths are for the log alone; probes come every few seconds, so one line stands for all that find the same.</summary>
     private string IdOf(string problem)

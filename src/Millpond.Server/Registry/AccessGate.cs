@@ -134,12 +134,12 @@ public sealed class AccessGate
     internal async ValueTask<bool> MayImportAsync(HttpContext context, RegistryCaller caller, RuleMatch target, bool isMissing) =>
         target.Rule.Access == AccessMode.Anonymous
         || (caller.Who is not null
-            && await IsAllowedAsync(context, caller, RegistryWish.Import, target.Repository.ToString())
-            && (!isMissing || await IsAllowedAsync(context, caller, RegistryWish.NewRepository, target.Repository.ToString())));
+            && await IsAllowedAsync(context, caller, AccessNames.Import, target.Repository.ToString())
+            && (!isMissing || await IsAllowedAsync(context, caller, AccessNames.NewRepository, target.Repository.ToString())));
 
     /// <summary>Whether the client may make upstream be asked although it is not due; what a rule gives to all does not reach so far.</summary>
     internal async ValueTask<bool> MayForceAsync(HttpContext context, RegistryCaller caller, RuleMatch target) =>
-        caller.Who is not null && await IsAllowedAsync(context, caller, RegistryWish.Import, target.Repository.ToString());
+        caller.Who is not null && await IsAllowedAsync(context, caller, AccessNames.Import, target.Repository.ToString());
 
     /// <summary>A pull that found nothing here, once more with upstream asked, where the client may have that.</summary>
     internal async ValueTask<PullResult<T>> OrImportAsync<T>(
@@ -153,7 +153,7 @@ public sealed class AccessGate
 
         return await MayImportAsync(context, caller, target, !await pulls.HasCacheAsync(target))
             ? await again(options with { MayNotAsk = false })
-            : new PullFailure(PullFailureKind.Denied, "it is not here, and you have no right to have it fetched", target.Rule.Prefix, target.Rule.UpstreamName);
+            : PullFailure.NotImported(target.Rule);
     }
 
     private async ValueTask<RegistryError?> JudgeAsync(HttpContext context, RegistryCaller caller, RegistryWish wish)

@@ -10,10 +10,10 @@ public sealed class ManifestEndpoint(PullThrough pulls, AccessGate gate)
     public async ValueTask<RegistryAnswer> AnswerAsync(HttpContext context, Place place, string reference)
     {
         var request = context.Request;
-        var options = RegistryHeaders.ReadOptions(request);
+        var options = RegistryHeaders.ReadOptions(request) with { IsHead = HttpMethods.IsHead(request.Method) };
         var pull = place.Cached is { } target
             ? await pulls.GetManifestAsync(target, reference, options, context.RequestAborted)
-            : await pulls.Local.GetManifestAsync(place.Name, reference);
+            : await pulls.Local.GetManifestAsync(place.Name, reference, options.IsHead);
         if (!pull.IsFound && options.MayNotAsk && place.Cached is { } cold)
         {
             pull = await gate.OrImportAsync(context, pulls, cold, options, pull, wanted => pulls.GetManifestAsync(cold, reference, wanted, context.RequestAborted));

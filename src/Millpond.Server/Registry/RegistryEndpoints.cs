@@ -53,9 +53,10 @@ public sealed class RegistryEndpoints(
         var started = time.GetTimestamp();
         var resolution = Resolve(context.Request, path, door.Rule);
         RegistryAnswer answer;
+        Place? place = null;
         try
         {
-            var place = await PlaceOfAsync(pulls, path, resolution) ?? Unmade(path, resolution);
+            place = await PlaceOfAsync(pulls, path, resolution) ?? Unmade(path, resolution);
             answer = await FindRefusalAsync(context, door, path, resolution, place) is { } refusal ? await RegistryErrorWriter.WriteAsync(context, refusal)
                 : place is { } found ? await AnswerAsync(context, path, found, door.Rule)
                 : await RegistryErrorWriter.WriteAsync(context, RegistryError.Of(resolution));
@@ -68,7 +69,8 @@ public sealed class RegistryEndpoints(
             throw;
         }
 
-        var rule = answer.Rule ?? resolution.Match?.Rule.Prefix;
+        // What was pushed is pulled by no rule, also where ROOT would match its name.
+        var rule = answer.Rule ?? (place is { Cached: null } ? null : resolution.Match?.Rule.Prefix);
         metrics.Pull(KindText(path.Kind), rule ?? "none", answer.Result, time.GetElapsedTime(started));
         return answer with { Rule = rule };
     }

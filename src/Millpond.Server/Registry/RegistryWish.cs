@@ -19,11 +19,6 @@ public enum RegistryAction
 /// <param name="Rule">The rule that it is a cache by; null for a repository of this server's own, or of nobody's.</param>
 public readonly record struct RegistryWish(RegistryAction Action, RepositoryName Repository, ImmutableArray<string> Permissions, PullThroughRule? Rule = null)
 {
-    /// <summary>To have upstream asked for what is not here.</summary>
-    public const string Import = "ecr:BatchImportUpstreamImage";
-
-    public const string NewRepository = "ecr:CreateRepository";
-
     /// <summary>To see a repository's name in a list of them.</summary>
     public const string Describe = "ecr:DescribeRepositories";
 

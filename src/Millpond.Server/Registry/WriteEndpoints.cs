@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Millpond.Server.Access;
 using Millpond.Server.Cache;
 using Millpond.Server.Catalog;
 using Millpond.Server.Push;
@@ -87,7 +88,7 @@ public sealed class WriteEndpoints
         var isThere = await pulls.Local.HasRepositoryAsync(own.Name);
         if (!isThere)
         {
-            permissions = permissions.Add(RegistryWish.NewRepository);
+            permissions = permissions.Add(AccessNames.NewRepository);
         }
 
         if (await gate.FindRefusalAsync(context, door, new RegistryWish(RegistryAction.Push, own.Name, permissions)) is { } refusal)

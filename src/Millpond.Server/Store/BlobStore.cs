@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Text.Json;
 using Millpond.Images;
 using Millpond.Server.Configuration;
 
@@ -41,6 +40,7 @@ public sealed class BlobStore
         Disk = disk;
         PrivateParts.Make(blobs);
         PrivateParts.Make(stagings);
+        Damaged = new DamagedBlobs(Path.Join(blobs, "damaged"), FindPath);
         Uploads = new UploadFiles(Path.Join(stagings, "uploads"), bootId, this);
     }
 
@@ -48,6 +48,9 @@ public sealed class BlobStore
 
     /// <summary>The bytes of pushes on their way.</summary>
     public UploadFiles Uploads { get; }
+
+    /// <summary>Pushed blobs that were found damaged, and kept aside.</summary>
+    public DamagedBlobs Damaged { get; }
 
     /// <summary>Who deletes a blob, and who must find it here.</summary>
     public BlobGuards Guards { get; } = new();
@@ -82,6 +85,33 @@ public sealed class BlobStore
 
     /// <summary>Opens what is kept of a blob from a download that was paused or killed; null where there is none. Nobody has verified these bytes.</summary>
     public StoredBlob? TryOpenPartial(Digest digest) => growing.ContainsKey(digest) ? null : TryOpen(StagingPath(digest), digest, null, null);
+
+    /// <summary>
+    /// Opens a blob's file to hash it: nobody reads it for a client, so that it may be deleted meanwhile, and it takes no place among the files that
+    /// are kept open. Null where it is missing or cannot be opened.
+    /// </summary>
+    internal SharedFile? TryOpenForCheck(Digest digest)
+    {
+        try
+        {
+            var file = File.OpenHandle(BlobPath(digest), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            return new SharedFile(digest, file, RandomAccess.GetLength(file));
+        }
+        catch (Exception unusable) when (unusable is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Takes a damaged blob's file out of the store and keeps it aside; false where it cannot be moved, and is deleted like any other then.</summary>
+    internal bool SetAside(Digest digest)
+    {
+        lock (counting)
+        {
+            open.Close(digest);
+            return Damaged.TryTake(digest);
+        }
+    }
 
     /// <summary>The length in bytes of a blob that is here, or null.</summary>
     public long? FindLength(Digest digest)
@@ -281,19 +311,7 @@ public sealed class BlobStore
 
     /// <summary>Whose a paused download is: its repository, and where that one has it from; null where nobody's alone.</summary>
     public (string Repository, long Origin)? FindPartialOwner(Digest digest) =>
-        HasPartial(digest) && ReadNote(StagingPath(digest)) is { Origin: not 0 } note ? (note.Repository, note.Origin) : null;
-
-    private static StagingNote? ReadNote(string path)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(NotePath(path)), StoreJson.Default.StagingNote);
-        }
-        catch (Exception unreadable) when (unreadable is IOException or JsonException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
+        HasPartial(digest) && StagingNote.TryRead(StagingPath(digest)) is { Origin: not 0 } note ? (note.Repository, note.Origin) : null;
 
     private long DropPartialLocked(Digest digest)
     {
@@ -311,7 +329,7 @@ public sealed class BlobStore
     private Staging? TryResumeLocked(Digest digest)
     {
         var path = StagingPath(digest);
-        if (ReadNote(path) is not { } note || note.Digest != digest.ToString() || !File.Exists(path))
+        if (StagingNote.TryRead(path) is not { } note || note.Digest != digest.ToString() || !File.Exists(path))
         {
             return null;
         }
@@ -344,7 +362,7 @@ public sealed class BlobStore
                 continue;
             }
 
-            if (file.LastWriteTimeUtc < olderThan.UtcDateTime || !File.Exists(path) || ReadNote(path) is null)
+            if (file.LastWriteTimeUtc < olderThan.UtcDateTime || !File.Exists(path) || StagingNote.TryRead(path) is null)
             {
                 StoreFiles.TryDelete(file);
             }
@@ -372,6 +390,8 @@ public sealed class BlobStore
     }
 
     private string BlobPath(Digest digest) => Path.Join(blobs, digest.Algorithm, digest.Hex[..2], digest.Hex);
+
+    private string? FindPath(Digest digest) => BlobPath(digest) is var path && File.Exists(path) ? path : null;
 
     private string StagingPath(Digest digest) => Path.Join(stagings, $"{digest.Algorithm}-{digest.Hex}");
 }

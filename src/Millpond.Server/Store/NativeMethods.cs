@@ -21,6 +21,12 @@ internal static partial class NativeMethods
     /// <summary>STATX_SIZE.</summary>
     private const uint Size = 0x200;
 
+    /// <summary>POSIX_FADV_DONTNEED, on x64 and 64-bit ARM.</summary>
+    private const int DoNotNeed = 4;
+
+    /// <summary>Gives pages of a file that were read back to the system: a hint, which it may leave.</summary>
+    public static void Drop(SafeFileHandle file, long offset, long length) => _ = Fadvise(file, offset, length, DoNotNeed);
+
     /// <summary>Reserves a file's blocks; false where the disk has not that many, or its file system cannot.</summary>
     public static bool TryReserve(SafeFileHandle file, long size) => Fallocate(file, KeepSize, 0, size) == 0;
 
@@ -59,6 +65,9 @@ internal static partial class NativeMethods
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial IntPtr Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "posix_fadvise", SetLastError = true)]
+    private static partial int Fadvise(SafeFileHandle file, long offset, long length, int advice);
 
     [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
     private static partial int Fallocate(SafeFileHandle file, int mode, long offset, long length);

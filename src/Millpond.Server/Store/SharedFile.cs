@@ -18,6 +18,9 @@ internal sealed class SharedFile(Digest digest, SafeFileHandle handle, long leng
     /// <summary>Whether the file still has its name, and its length: another program may have taken it away, or cut it.</summary>
     public bool IsThere => NativeMethods.TryLook(handle, out var links, out var now) && links > 0 && now == length;
 
+    /// <summary>Whether the file still has its name: one that was replaced has none.</summary>
+    public bool HasName => NativeMethods.TryLook(handle, out var links, out _) && links > 0;
+
     /// <summary>One more that reads; false where the last one has let go.</summary>
     public bool TryAddReference()
     {

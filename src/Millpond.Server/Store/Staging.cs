@@ -176,6 +176,9 @@ public sealed class Staging
         Settle(kept: written);
     }
 
+    /// <summary>Keeps the blob from being deleted until disposed: whoever commits one holds it until its row is written.</summary>
+    public ValueTask<IDisposable> HoldAsync() => store.Guards.HoldAsync(Digest);
+
     /// <summary>Throws the bytes away; readers that have the file open read on.</summary>
     public async Task DiscardAsync()
     {

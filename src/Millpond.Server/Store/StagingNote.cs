@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Millpond.Server.Store;
@@ -10,7 +11,21 @@ namespace Millpond.Server.Store;
 /// <param name="Origin">Which upstream, as whom, it comes from (<c>Catalog.Origin</c>); 0 where several brought it, or an older program noted it.</param>
 /// <param name="BootId">Under the same boot the page cache survived, so the whole file is good; under another only <paramref name="Flushed"/> bytes are.</param>
 /// <param name="Flushed">Bytes that were synced to disk.</param>
-public sealed record StagingNote(string Digest, long? Size, string Rule, string Repository, string BootId, long Flushed, long Origin = 0);
+public sealed record StagingNote(string Digest, long? Size, string Rule, string Repository, string BootId, long Flushed, long Origin = 0)
+{
+    /// <summary>The note beside a partial download; null where there is none that can be read.</summary>
+    internal static StagingNote? TryRead(string stagingPath)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(File.ReadAllBytes(BlobStore.NotePath(stagingPath)), StoreJson.Default.StagingNote);
+        }
+        catch (Exception unreadable) when (unreadable is IOException or JsonException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+}
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(StagingNote))]

@@ -31,6 +31,8 @@ public sealed class DocumentedCommandTests
     [
         ServeCommand.Create(), RewriteCommand.Create(Streams.Console), RestoreCommand.Create(Streams.Console), CoverageCommand.Create(Streams.Console),
         WarmCommand.Create(Streams.Console, TimeProvider.System), MirrorCommand.Create(), LocalsCommand.Create(), AdmissionCommand.Create(),
-        AccessCommand.Create(Streams.Console, TimeProvider.System),
+        AccessCommand.Create(Streams.Console, TimeProvider.System), CostCommand.Create(Streams.Console),
+        LifecycleCommand.Create(Streams.Console, TimeProvider.System),
+        PinCommand.Create(Streams.Console, TimeProvider.System),
     ];
 }

@@ -49,6 +49,34 @@ public sealed class AwsCliTests
         }
     }
 
+    [Fact]
+    public async Task A_lifecycle_policy_is_previewed_waited_for_and_put()
+    {
+        await using var host = await MillpondHost.StartAsync([], new());
+        var root = new Dictionary<string, string> { ["AWS_SHARED_CREDENTIALS_FILE"] = Path.GetFullPath(Path.Join(host.DataFolder, "root-credentials")) };
+        var team = new Push.PushClient(host, "team/app");
+        foreach (var number in (int[])[1, 2, 3])
+        {
+            await team.PushAsync(TestImages.OnePlatform(number, layers: 1), $"v{number}");
+        }
+
+        var policy = """{"rules":[{"rulePriority":1,"description":"keep the last one of all images","selection":{"tagStatus":"any","countType":"imageCountMoreThan","countNumber":1},"action":{"type":"expire"}}]}""";
+        await RunAsync(host, root, "ecr", "start-lifecycle-policy-preview", "--repository-name", "team/app", "--lifecycle-policy-text", policy);
+        await RunAsync(host, root, "ecr", "wait", "lifecycle-policy-preview-complete", "--repository-name", "team/app");
+        Assert.Equal("2", (await RunAsync(
+            host, root, "ecr", "get-lifecycle-policy-preview", "--repository-name", "team/app", "--query", "summary.expiringImageTotalCount", "--output", "text")).Trim());
+        await RunAsync(host, root, "ecr", "put-lifecycle-policy", "--repository-name", "team/app", "--lifecycle-policy-text", policy);
+        Assert.Contains("keep the last one", await RunAsync(host, root, "ecr", "get-lifecycle-policy", "--repository-name", "team/app"), StringComparison.Ordinal);
+
+        // The program's own command, as it is run beside a server.
+        using var millpond = new ClientProgram(Path.Join(AppContext.BaseDirectory, "..", "..", "Millpond.Cli", "debug", "millpond"));
+        millpond.Environment["AWS_SHARED_CREDENTIALS_FILE"] = root["AWS_SHARED_CREDENTIALS_FILE"];
+        var server = host.Address.GetLeftPart(UriPartial.Authority);
+        Assert.Contains("team/app: 2 would expire, 0 would be archived", (await millpond.RunAsync("lifecycle", "preview", "--server", server, "team/app")).ShouldSucceed().Output, StringComparison.Ordinal);
+        Assert.Contains("team/app: 2 expired, 0 archived, 0 held", (await millpond.RunAsync("lifecycle", "run", "--server", server, "team/app")).ShouldSucceed().Output, StringComparison.Ordinal);
+        Assert.Equal("", (await millpond.RunAsync("lifecycle", "held", "--server", server)).ShouldSucceed().Output);
+    }
+
     /// <summary>The helper knows a registry of ECR by its name alone, also in the answer, and asks for its token where the variable says.</summary>
     [Fact]
     public async Task ECRs_credential_helper_gets_a_token_that_skopeo_pulls_with()

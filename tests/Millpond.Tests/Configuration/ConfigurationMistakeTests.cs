@@ -12,7 +12,7 @@ public sealed class ConfigurationMistakeTests
         { "rule: []", 1, "rule", "no such key", "'rules'" },
         { "rules:\n- prefix: quay\n  revalidate_after: 6h", 3, "rules[0].revalidate_after", "no such key", "'revalidateAfter'" },
         { "rules:\n- prefix: quay\n  zzz: 1", 3, "rules[0].zzz", "no such key", "docs/configuration.md" },
-        { "lifecycle: {}", 1, "lifecycle", "reserved for later", "Leave it out" },
+        { "cluster: {}", 1, "cluster", "reserved for later", "Leave it out" },
         { "defaults:\n  allow: ['a/**']", 2, "defaults.allow", "each rule's own", "in the rules" },
         { "defaults: {credential: {file: x}}", 1, "defaults.credential", "each rule's own", "in the rules" },
         { "rules: [{prefix: gcr, upstream: gcr.io, allow: a, credential: {secretArn: 'arn:aws'}}]", 1, "rules[0].credential.secretArn", "no secret's ARN", "as it was told" },

@@ -63,6 +63,9 @@ public sealed class EnvironmentAndFlagTests
             ["registry"] = "cache.example",
             ["list of registries"] = "old.example,older.example",
             ["list of tiers"] = "default,my-reg",
+            ["price"] = "7.5",
+            ["currency"] = "EUR",
+            ["`same-region` or `other-region` or `internet`"] = "internet",
             ["list of namespaces"] = "kube-system,cache",
             ["list of images"] = "reg.example/millpond",
             ["`none`, `all` or list of platforms"] = "linux/amd64,linux/arm64",
@@ -202,7 +205,7 @@ public sealed class EnvironmentAndFlagTests
     [InlineData("MILLPOND__RULES__0__UPSTREAMS", "x", "no such variable", "MILLPOND__RULES__0__UPSTREAM?")]
     [InlineData("MILLPOND__XYZ", "1", "no such variable", "docs/configuration.md")]
     [InlineData("MILLPOND__", "1", "no such variable", "docs/configuration.md")]
-    [InlineData("MILLPOND__LIFECYCLE__MODE", "1", "reserved for later", "Unset it")]
+    [InlineData("MILLPOND__CLUSTER__MODE", "1", "reserved for later", "Unset it")]
     [InlineData("MILLPOND__STORAGE__LIMIT", "lots", "'lots' is neither", "80%")]
     [InlineData("MILLPOND__LISTEN", "http://0.0.0.0:80", "nothing says who may pull", "MILLPOND__ACCESS__MODE")]
     [InlineData("MILLPOND__LISTENERS", "http://127.0.0.1:5001", "no listener of a rule", "PREFIX=URL")]

@@ -37,7 +37,7 @@ public sealed class CompatibilityTests
     {
         using var folder = new TemporaryFolder();
         await using var catalog = CatalogDatabase.Open(folder.Path, TimeProvider.System, NullLogger<CatalogDatabase>.Instance);
-        var services = EcrService.All(new(new(), null!, null!, null!, null!, null!, null!, null, null!, null!, null!, null!, catalog, TimeProvider.System));
+        var services = EcrService.All(new(new(), null!, null!, null!, null!, null!, null!, null, null!, null!, null!, null!, null!, null!, catalog, TimeProvider.System));
         var path = Path.Join(SourceTree.Top, "docs", "ecr-compatibility.md");
         var text = await File.ReadAllTextAsync(path, TestContext.Current.CancellationToken);
         var wanted = text[..(text.IndexOf(Mark, StringComparison.Ordinal) + Mark.Length)] + string.Concat(services.Select(Table));
@@ -52,7 +52,7 @@ public sealed class CompatibilityTests
 
     private static string Table(AwsService service)
     {
-        var title = service.Name switch { "ecr" => "ECR", "secretsmanager" => "Secrets Manager", _ => "Our own (`millpond access`)" };
+        var title = service.Name switch { "ecr" => "ECR", "secretsmanager" => "Secrets Manager", _ => "Our own (`millpond access`, `millpond lifecycle`, `millpond pin`)" };
         var text = new StringBuilder($"\n## {title}\n\n| operation | here | note |\n|---|---|---|\n");
         var known = service.Operations.ToDictionary(operation => operation.Name);
         foreach (var name in (service.Name == "ecr" ? OfEcr : known.Keys.AsEnumerable()).Order(StringComparer.Ordinal))

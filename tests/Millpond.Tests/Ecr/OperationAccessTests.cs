@@ -41,6 +41,6 @@ public sealed class OperationAccessTests
     {
         using var folder = new TemporaryFolder();
         await using var catalog = CatalogDatabase.Open(folder.Path, TimeProvider.System, NullLogger<CatalogDatabase>.Instance);
-        return EcrService.All(new(new(), null!, null!, null!, null!, null!, null!, null, null!, null!, null!, null!, catalog, TimeProvider.System));
+        return EcrService.All(new(new(), null!, null!, null!, null!, null!, null!, null, null!, null!, null!, null!, null!, null!, catalog, TimeProvider.System));
     }
 }

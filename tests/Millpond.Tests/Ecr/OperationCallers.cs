@@ -63,7 +63,7 @@ internal sealed class OperationCallers : IAsyncDisposable
         ["RegisterPullTimeUpdateExclusion"] = """{"principalArn":"arn:aws:iam::111111111111:role/r{n}"}""",
         ["SetRepositoryPolicy"] = """{"repositoryName":"team/app","policyText":"{repository}"}""",
         ["StartImageScan"] = """{"repositoryName":"team/app","imageId":{"imageTag":"1"}}""",
-        ["StartLifecyclePolicyPreview"] = """{"repositoryName":"team/app"}""",
+        ["StartLifecyclePolicyPreview"] = """{"repositoryName":"team/app","lifecyclePolicyText":"{lifecycle}"}""",
         ["TagResource"] = """{"resourceArn":"{arn}","tags":[{"Key":"a","Value":"b"}]}""",
         ["UntagResource"] = """{"resourceArn":"{arn}","tagKeys":["a"]}""",
         ["UpdateImageStorageClass"] = """{"repositoryName":"team/app","imageId":{"imageTag":"1"},"targetStorageClass":"STANDARD"}""",
@@ -81,11 +81,14 @@ internal sealed class OperationCallers : IAsyncDisposable
         ["secretsmanager UpdateSecret"] = """{"SecretId":"kept","Description":"d"}""",
         ["secretsmanager UpdateSecretVersionStage"] = """{"SecretId":"kept","VersionStage":"MINE"}""",
 
+        ["millpond AddPin"] = """{"pattern":"up/**"}""",
+        ["millpond RemovePin"] = """{"pattern":"up/**"}""",
         ["millpond CreatePrincipal"] = """{"arn":"arn:aws:iam::111111111111:user/u{n}","policies":["PullOnly"]}""",
         ["millpond CreateRobot"] = """{"name":"robot{n}","policies":["PullOnly"]}""",
         ["millpond DeleteAccessKey"] = """{"arn":"arn:aws:iam::111111111111:user/gone","accessKeyId":"{gone}"}""",
         ["millpond DeletePrincipal"] = """{"arn":"arn:aws:iam::111111111111:user/gone2"}""",
         ["millpond DeleteRobot"] = """{"name":"gone"}""",
+        ["millpond RunLifecycle"] = """{}""",
         ["millpond RotateAccessKey"] = """{"arn":"arn:aws:iam::111111111111:user/kept"}""",
     };
 
@@ -197,6 +200,9 @@ internal sealed class OperationCallers : IAsyncDisposable
         }
 
         await OkAsync(Owner.EcrAsync("PutImage", (await FillAsync(Inputs["PutImage"])).Replace($"\"t{number}\"", "\"1\"", StringComparison.Ordinal)));
+        await OkAsync(Owner.EcrAsync("PutImage", (await FillAsync(Inputs["PutImage"])).Replace("[] }", "[]  }", StringComparison.Ordinal).Replace($"\"t{number}\"", "\"archived\"", StringComparison.Ordinal)));
+        await OkAsync(Owner.EcrAsync("UpdateImageStorageClass", Inputs["UpdateImageStorageClass"].Replace("STANDARD", "ARCHIVE", StringComparison.Ordinal)));
+        await OkAsync(Owner.EcrAsync("StartLifecyclePolicyPreview", Inputs["GetLifecyclePolicyPreview"]));
     }
 
     private async Task<string> FillAsync(string input)

@@ -213,7 +213,7 @@ public sealed class GovernorTests : IDisposable
         foreach (var reason in Enum.GetValues<RequestReason>())
         {
             var result = await governor.AskAsync(new Inquiry("a", reason), _ => Task.FromResult(Found), CancellationToken.None);
-            Assert.Equal(reason is RequestReason.Completion or RequestReason.WarmUp, result.Outcome == UpstreamOutcome.Throttled);
+            Assert.Equal(reason is RequestReason.Completion or RequestReason.WarmUp or RequestReason.Guard, result.Outcome == UpstreamOutcome.Throttled);
         }
     }
 

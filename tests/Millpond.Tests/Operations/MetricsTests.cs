@@ -26,10 +26,14 @@ public sealed partial class MetricsTests
             metrics.FillEnded("u", "stored");
             metrics.PassedThrough("u");
             metrics.Evicted(1);
+            metrics.ImagesLeft("expired", 1);
+            metrics.Collected(1, 1, 1, 1);
+            metrics.Scrubbed("refilled");
             metrics.Review("rewritten");
             metrics.ConnectionRefused();
             metrics.ListCut("tags");
             metrics.Write("push", "pushed");
+            metrics.Call("ecr", "ok");
         }));
         var scraped = served.Concat(recorded).GroupBy(row => row.Key).ToDictionary(rows => rows.Key, rows => rows.First().Value);
         Assert.Equal(Sorted(Documented()), Sorted(scraped));

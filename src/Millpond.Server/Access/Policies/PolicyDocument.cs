@@ -28,7 +28,7 @@ public sealed record PolicyDocument(ImmutableArray<PolicyStatement> Statements)
     public bool LooksAtResourceTags { get; } = Statements.Any(statement => statement.Conditions.Any(condition =>
         condition.Key.Contains("ResourceTag/", StringComparison.OrdinalIgnoreCase)));
 
-    /// <summary>In place of a principal's policy that was stored and is not understood: what it may have denied is denied.</summary>
+    /// <summary>In place of a policy that was stored and is not understood: what it may have denied, whoever was meant, is denied.</summary>
     internal static PolicyDocument Nothing { get; } = new([new() { IsDeny = true, Actions = ["*"], Resources = ["*"] }]);
 
     /// <param name="why">What is wrong, for people.</param>

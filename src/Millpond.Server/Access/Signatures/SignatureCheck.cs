@@ -10,8 +10,6 @@ public static class SignatureCheck
     /// <summary>How far a client's clock may be off.</summary>
     public static readonly TimeSpan Skew = TimeSpan.FromMinutes(5);
 
-    private const string DateFormat = "yyyyMMdd'T'HHmmss'Z'";
-
     /// <summary>What can be said before the body is read: the time, the service, and that what matters is signed.</summary>
     /// <param name="service">The name that the request must be signed for.</param>
     /// <param name="needed">Headers that must be signed where they were sent.</param>
@@ -60,5 +58,5 @@ public static class SignatureCheck
             : null;
     }
 
-    private static string Text(DateTimeOffset time) => time.ToUniversalTime().ToString(DateFormat, CultureInfo.InvariantCulture);
+    private static string Text(DateTimeOffset time) => time.ToUniversalTime().ToString(SignatureClaims.DateFormat, CultureInfo.InvariantCulture);
 }

@@ -10,7 +10,8 @@ public sealed partial record SignatureClaims
     public const string Algorithm = "AWS4-HMAC-SHA256";
 
     private const string Terminator = "aws4_request";
-    private const string DateFormat = "yyyyMMdd'T'HHmmss'Z'";
+    /// <summary>Of <c>x-amz-date</c>.</summary>
+    internal const string DateFormat = "yyyyMMdd'T'HHmmss'Z'";
 
     /// <summary>The longest that a presigned request can be valid: seven days.</summary>
     private const int LongestExpiry = 604_800;

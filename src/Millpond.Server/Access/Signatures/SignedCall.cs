@@ -17,7 +17,7 @@ public static class SignedCall
         {
             ["content-type"] = MediaType,
             ["host"] = server.Authority,
-            ["x-amz-date"] = now.ToUniversalTime().ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture),
+            ["x-amz-date"] = now.ToUniversalTime().ToString(SignatureClaims.DateFormat, CultureInfo.InvariantCulture),
             ["x-amz-target"] = target,
         };
         if (credentials.SessionToken is not null)

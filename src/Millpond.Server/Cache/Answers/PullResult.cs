@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
+using Millpond.Server.Configuration;
 using Millpond.Server.Governing;
 
 namespace Millpond.Server.Cache.Answers;
@@ -48,7 +49,12 @@ public enum PullFailureKind
 /// <param name="Reason">For people; holds nothing secret.</param>
 /// <param name="Rule">The rule's prefix.</param>
 /// <param name="Upstream">The upstream as users write it.</param>
-public sealed record PullFailure(PullFailureKind Kind, string Reason, string? Rule = null, string? Upstream = null, TimeSpan? RetryAfter = null);
+public sealed record PullFailure(PullFailureKind Kind, string Reason, string? Rule = null, string? Upstream = null, TimeSpan? RetryAfter = null)
+{
+    /// <summary>It is not here, and the client may not have upstream asked for it.</summary>
+    public static PullFailure NotImported(PullThroughRule rule) =>
+        new(PullFailureKind.Denied, "it is not here, and you have no right to have it fetched", rule.Prefix, rule.UpstreamName);
+}
 
 /// <summary>A value with its cache status, or a failure.</summary>
 public readonly record struct PullResult<T>(T? Value, CacheStatus Status, PullFailure? Failure)
@@ -69,6 +75,9 @@ public readonly record struct PullOptions(bool NoCache, bool OnlyIfCached, bool 
 {
     /// <summary>Whether the client has (yet) no right to have upstream asked for what is not here; due checks are the server's own.</summary>
     public bool MayNotAsk { get; init; }
+
+    /// <summary>A HEAD: what is only asked for is not used, so it is no last pull.</summary>
+    public bool IsHead { get; init; }
 
     /// <summary>Who has logged in, whose share of the slots it counts for; null for nobody.</summary>
     public string? Principal { get; init; }

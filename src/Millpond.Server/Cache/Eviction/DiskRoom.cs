@@ -135,47 +135,17 @@ internal sealed partial class DiskRoom(
     private async Task<long> EvictAsync(long missing)
     {
         await catalog.Order.WritePullsAsync().WithinPullAsync(time);
-        var freed = 0L;
-        var count = 0;
-        var batch = Batch;
+        var (freed, count) = (0L, 0);
         var gone = new HashSet<string>(StringComparer.Ordinal);
         var partials = new Queue<(Digest Digest, DateTimeOffset WrittenAt)>(store.ListPartials().OrderBy(static partial => partial.WrittenAt));
-        while (freed < missing)
-        {
-            var rows = await catalog.Order.FirstAsync(batch);
-            foreach (var row in rows)
-            {
-                while (freed < missing && partials.TryPeek(out var partial) && partial.WrittenAt <= row.PulledAt)
-                {
-                    freed += store.DropPartial(partials.Dequeue().Digest);
-                }
-
-                if (freed >= missing)
-                {
-                    break;
-                }
-
-                if (gone.Add($"{row.Kind} {row.Key}") && await RemoveAsync(row) is > 0 and var bytes)
-                {
-                    freed += bytes;
-                    count++;
-                }
-            }
-
-            if (rows.Count < batch)
-            {
-                break;
-            }
-
-            // The removed rows leave the order only with the next commit of the writer, so a later batch must reach past them.
-            batch += 2 * Batch;
-        }
-
+        await EvictRowsAsync(lastCopies: false);
         while (freed < missing && partials.TryDequeue(out var partial))
         {
             freed += store.DropPartial(partial.Digest);
         }
 
+        // What no upstream has any more, when nothing else is left.
+        await EvictRowsAsync(lastCopies: true);
         store.Disk.RecordedAre(catalog.RecordedBytes);
         metrics.Evicted(freed);
         if (count > 0)
@@ -184,10 +154,42 @@ internal sealed partial class DiskRoom(
         }
 
         return freed;
+
+        async Task EvictRowsAsync(bool lastCopies)
+        {
+            for (var batch = Batch; freed < missing; batch += 2 * Batch)
+            {
+                var rows = await catalog.Order.FirstAsync(batch, lastCopies);
+                foreach (var row in rows)
+                {
+                    while (freed < missing && partials.TryPeek(out var partial) && partial.WrittenAt <= row.PulledAt)
+                    {
+                        freed += store.DropPartial(partials.Dequeue().Digest);
+                    }
+
+                    if (freed >= missing)
+                    {
+                        break;
+                    }
+
+                    if (gone.Add($"{row.Kind} {row.Key}") && await RemoveAsync(row, lastCopies) is > 0 and var bytes)
+                    {
+                        freed += bytes;
+                        count++;
+                    }
+                }
+
+                // The removed rows leave the order only with the next commit of the writer, so a later batch reaches past them.
+                if (rows.Count < batch)
+                {
+                    break;
+                }
+            }
+        }
     }
 
     /// <summary>The bytes that it gives; 0 where it stays.</summary>
-    private async ValueTask<long> RemoveAsync(EvictableRow row)
+    private async ValueTask<long> RemoveAsync(EvictableRow row, bool lastCopies)
     {
         if (row.Kind == EvictableKind.List)
         {
@@ -198,16 +200,16 @@ internal sealed partial class DiskRoom(
         var digest = Digest.Parse(row.Key);
         if (row.Kind == EvictableKind.Manifest)
         {
-            return await RemoveManifestAsync(digest, row) ? row.Bytes : 0;
+            return await RemoveManifestAsync(digest, row, lastCopies) ? row.Bytes : 0;
         }
 
-        // Pushed since the order was asked, it is no cache any more.
-        return store.IsInUse(digest) ? 0 : await books.RemoveAsync(digest, async () => !await catalog.Contents.IsPushedAsync(digest));
+        // Pushed or pinned since the order was asked, it stays.
+        return store.IsInUse(digest) ? 0 : await books.RemoveAsync(digest, () => catalog.Order.MayGoAsync(digest, lastCopies));
     }
 
-    private async Task<bool> RemoveManifestAsync(Digest digest, EvictableRow row)
+    private async Task<bool> RemoveManifestAsync(Digest digest, EvictableRow row, bool lastCopies)
     {
-        var removed = catalog.Order.RemoveManifestAsync(digest, row.PulledAt);
+        var removed = catalog.Order.RemoveManifestAsync(digest, row.PulledAt, lastCopies);
         await removed.WithinPullAsync(time);
         if (!removed.IsCompletedSuccessfully || await removed is not { } told)
         {

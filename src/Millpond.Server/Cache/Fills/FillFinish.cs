@@ -73,6 +73,9 @@ internal sealed partial class FillFinish(
     /// <param name="owner">Whose it is; null where that one has deleted it meanwhile: it is kept for whoever shows that it has it.</param>
     private async Task CommitAsync(Fill fill, Staging staging, RuleMatch? owner)
     {
+        // Until it is written down whose it is: collection would take the file of a digest that no repository has.
+        using var hold = await staging.HoldAsync();
+
         // Before its file is there, so that nobody takes that for a file the catalog does not list.
         known.Stored(fill.Digest, staging.Written);
 

@@ -39,17 +39,24 @@ public sealed partial class LocalContents
     public ValueTask<bool> HasRepositoryAsync(RepositoryName name) => local.HasRepositoryAsync(name);
 
     /// <summary>A manifest by tag or digest.</summary>
-    public async ValueTask<PullResult<ManifestContent>> GetManifestAsync(RepositoryName name, string reference)
+    /// <param name="isHead">Whether it is only asked for: that is no last pull.</param>
+    public async ValueTask<PullResult<ManifestContent>> GetManifestAsync(RepositoryName name, string reference, bool isHead = false)
     {
         var content = reference.Contains(':') && Digest.TryParse(reference, out var digest)
             ? await FindByDigestAsync(name, digest)
             : (await manifests.FindTagAsync(OriginRepository.Own(name), reference))?.Manifest;
         if (content is null)
         {
-            return Absent(PullFailureKind.ManifestUnknown);
+            return await catalog.Lifecycle.IsArchivedAsync(OriginRepository.Own(name), reference)
+                ? new PullFailure(PullFailureKind.ManifestUnknown, "it is archived; restore it with UpdateImageStorageClass, or push it again")
+                : Absent(PullFailureKind.ManifestUnknown);
         }
 
-        catalog.Touch(content.Digest, time.GetUtcNow());
+        if (!isHead)
+        {
+            catalog.Touch(content.Digest, time.GetUtcNow());
+        }
+
         return new PullResult<ManifestContent>(content, CacheStatus.Hit, null);
     }
 
@@ -69,6 +76,12 @@ public sealed partial class LocalContents
     public async ValueTask<PullResult<BlobHead>> HeadBlobAsync(RepositoryName name, Digest digest)
     {
         using var blob = await OpenAsync(name, digest);
+        if (blob is not null)
+        {
+            // Whoever asks may be about to push what names it, and must find it then.
+            catalog.Renew(name, digest, time.GetUtcNow());
+        }
+
         return blob is null ? Absent(PullFailureKind.BlobUnknown) : new PullResult<BlobHead>(new BlobHead(blob.Length), CacheStatus.Hit, null);
     }
 

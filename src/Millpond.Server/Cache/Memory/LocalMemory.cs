@@ -44,6 +44,16 @@ internal sealed class LocalMemory(ContentTable contents)
         }
     }
 
+    /// <summary>The digest's row of this link is gone.</summary>
+    public void ForgetLink(OriginRepository at, Digest digest)
+    {
+        if (at.Origin == Origin.None)
+        {
+            links.Remove((at.Name, digest, LinkKinds.Blob));
+            links.Remove((at.Name, digest, LinkKinds.Manifest));
+        }
+    }
+
     private async ValueTask<bool> ReadRepositoryAsync(RepositoryName name)
     {
         var asOf = repositories.Removals;

@@ -63,7 +63,7 @@ internal sealed class ManifestPull(
         var linked = known.IsLinkedAsync(target, digest);
         if (content is not null && linked is { IsCompletedSuccessfully: true, Result: true })
         {
-            catalog.Touch(digest, time.GetUtcNow());
+            Touch(digest, time.GetUtcNow(), options);
             return new(new PullResult<ManifestContent>(content, CacheStatus.Hit, null));
         }
 
@@ -86,7 +86,7 @@ internal sealed class ManifestPull(
 
         var upstream = upstreams[target.Rule];
         var now = time.GetUtcNow();
-        catalog.Touch(entry.Manifest.Digest, now);
+        Touch(entry.Manifest.Digest, now, options);
         var standing = entry.Origin == TagOrigin.Pushed
             ? Standing.Fresh
             : freshness.Judge(upstream, target.Repository, tag, entry.CheckedAt, target.Rule.RevalidateAfter, options);
@@ -111,7 +111,7 @@ internal sealed class ManifestPull(
     {
         if (await found is { } content && await known.IsLinkedAsync(target, digest))
         {
-            catalog.Touch(digest, time.GetUtcNow());
+            Touch(digest, time.GetUtcNow(), options);
             return new PullResult<ManifestContent>(content, CacheStatus.Hit, null);
         }
 
@@ -119,6 +119,14 @@ internal sealed class ManifestPull(
         return options.IsFromHereOnly
             ? NotCached(target, digest.ToString())
             : await fetch.RunAsync(target, digest.ToString(), null, null, options.AsPull, cancellationToken, options.NoCache);
+    }
+
+    private void Touch(Digest digest, DateTimeOffset now, in PullOptions options)
+    {
+        if (!options.IsHead)
+        {
+            catalog.Touch(digest, now);
+        }
     }
 
     private static PullResult<ManifestContent> NotCached(RuleMatch target, string reference) => new PullFailure(

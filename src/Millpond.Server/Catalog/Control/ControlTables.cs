@@ -10,6 +10,8 @@ public sealed class ControlTables
         Settings = new(reads, writer);
         Sealed = new(reads, writer);
         Images = new(reads);
+        Uses = new(reads);
+        Traffic = new(reads, writer);
     }
 
     /// <summary>Principals, their keys and policies, robots.</summary>
@@ -23,6 +25,12 @@ public sealed class ControlTables
 
     /// <summary>What repositories hold, as it is described.</summary>
     public ImageTable Images { get; }
+
+    /// <summary>What of the stored bytes belongs to whom.</summary>
+    public UseTable Uses { get; }
+
+    /// <summary>What was counted, by day.</summary>
+    public TrafficTable Traffic { get; }
 
     /// <summary>All that is sealed, for a change of the key.</summary>
     public SealedTable Sealed { get; }

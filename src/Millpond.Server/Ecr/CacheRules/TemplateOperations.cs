@@ -4,6 +4,7 @@ using Millpond.Server.Access;
 using Millpond.Server.Access.Policies;
 using Millpond.Server.Catalog;
 using Millpond.Server.Catalog.Control;
+using Millpond.Server.Ecr.Lifecycle;
 using Millpond.Server.Ecr.Protocol;
 using Millpond.Server.Ecr.Repositories;
 using static Millpond.Server.Ecr.Protocol.AwsShape;
@@ -128,7 +129,7 @@ internal sealed class TemplateOperations(ControlTables control, string account)
 
         if (input.TextOrNull("lifecyclePolicy") is { Length: > 0 } lifecycle)
         {
-            LifecycleText.Check(lifecycle);
+            PolicyTexts.Parse(lifecycle);
         }
 
         RepositoryTags.Check(RepositoryTags.Of(input.Objects("resourceTags")));

@@ -10,8 +10,6 @@ namespace Millpond.Server.Ecr.Repositories;
 /// <summary>Pulls for operations: from here, and through to upstream where the caller may have that.</summary>
 internal sealed class ImagePulls(RepositoryFinder repositories, PullThrough pulls, Authorizer authorizer)
 {
-    private const string Import = "ecr:BatchImportUpstreamImage";
-    private const string NewRepository = "ecr:CreateRepository";
 
     /// <summary>A manifest by tag or digest, of a repository that need not be here yet.</summary>
     /// <exception cref="AwsErrorException">There is neither a repository nor a rule for it.</exception>
@@ -61,10 +59,10 @@ internal sealed class ImagePulls(RepositoryFinder repositories, PullThrough pull
             return result;
         }
 
-        var mayImport = await IsAllowedAsync(call, Import, target) && (!isMissing || await IsAllowedAsync(call, NewRepository, target));
+        var mayImport = await IsAllowedAsync(call, AccessNames.Import, target) && (!isMissing || await IsAllowedAsync(call, AccessNames.NewRepository, target));
         return mayImport
             ? await pull(options with { MayNotAsk = false })
-            : new PullFailure(PullFailureKind.Denied, "it is not here, and you have no right to have it fetched", target.Rule.Prefix, target.Rule.UpstreamName);
+            : PullFailure.NotImported(target.Rule);
     }
 
     private async ValueTask<bool> IsAllowedAsync(AwsCall call, string action, RuleMatch target) =>

@@ -85,12 +85,18 @@ internal sealed class ImageReadOperations(RepositoryFinder repositories, ImagePu
     private async Task<(List<ImageRow> Found, string? Next)> PageAsync(FoundRepository repository, AwsInput input, AwsPage page)
     {
         var status = input.Structure("filter")?.TextOrNull("tagStatus") ?? "ANY";
+        var imageStatus = input.Structure("filter")?.TextOrNull("imageStatus") ?? "ANY";
         var found = new List<ImageRow>();
         for (var after = page.After; ;)
         {
             var rows = await images.ListAsync(repository.At, after, Scanned);
             foreach (var row in rows)
             {
+                if (imageStatus != "ANY" && imageStatus != StatusOf(row))
+                {
+                    continue;
+                }
+
                 if (status == "ANY" || (status == "TAGGED") == (await images.TagsOfAsync(repository.At, row.Digest)).Count > 0)
                 {
                     found.Add(row);
@@ -122,10 +128,14 @@ internal sealed class ImageReadOperations(RepositoryFinder repositories, ImagePu
             .With("artifactMediaType", image.ArtifactType)
             .With("lastRecordedPullTime", image.PulledAt > image.LinkedAt ? AwsJson.Time(image.PulledAt) : null)
             .With("subjectManifestDigest", image.Subject?.ToString())
-            .With("imageStatus", "ACTIVE");
+            .With("imageStatus", StatusOf(image))
+            .With("lastArchivedAt", image.ArchivedAt is { } archived ? AwsJson.Time(archived) : null)
+            .With("lastActivatedAt", image.ActivatedAt is { } activated ? AwsJson.Time(activated) : null);
     }
 
-    /// <summary>By digest, tag, or both where they agree.</summary>
+    private static string StatusOf(ImageRow image) => image.IsArchived ? "ARCHIVED" : "ACTIVE";
+
+    /// <summary>By digest, tag, or both where they agree; a tag also of an archived image.</summary>
     private async Task<ImageRow?> FindAsync(FoundRepository repository, AwsInput id)
     {
         var (digest, tag) = (id.TextOrNull("imageDigest"), id.TextOrNull("imageTag"));
@@ -136,12 +146,8 @@ internal sealed class ImageReadOperations(RepositoryFinder repositories, ImagePu
 
         if (tag is not null)
         {
-            if (await catalog.FindTagAsync(repository.At, tag) is not { } row || (digest is not null && row.Digest.ToString() != digest))
-            {
-                return null;
-            }
-
-            return await images.FindAsync(repository.At, row.Digest);
+            var means = (await catalog.FindTagAsync(repository.At, tag))?.Digest ?? await catalog.Lifecycle.FindArchivedAsync(repository.At, tag);
+            return means is { } tagged && (digest is null || tagged.ToString() == digest) ? await images.FindAsync(repository.At, tagged) : null;
         }
 
         return Digest.TryParse(digest!, out var parsed) ? await images.FindAsync(repository.At, parsed) : null;
@@ -253,7 +259,7 @@ internal sealed class ImageReadOperations(RepositoryFinder repositories, ImagePu
     }
 
     /// <exception cref="AwsErrorException">There is no such repository or image.</exception>
-    private async ValueTask<(FoundRepository Repository, ImageRow Image)> NamedAsync(AwsCall call)
+    public async ValueTask<(FoundRepository Repository, ImageRow Image)> NamedAsync(AwsCall call)
     {
         var repository = await repositories.GetAsync(call);
         var id = call.Input.Structure("imageId")!.Value;

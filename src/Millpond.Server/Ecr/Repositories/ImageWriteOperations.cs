@@ -36,7 +36,7 @@ internal sealed class ImageWriteOperations(RepositoryFinder repositories, PullTh
 
     private async ValueTask<JsonObject> PutAsync(AwsCall call)
     {
-        var repository = await OwnAsync(call);
+        var repository = await repositories.GetOwnAsync(call);
         var (text, tag, digest) = (call.Input.Text("imageManifest"), call.Input.TextOrNull("imageTag"), call.Input.TextOrNull("imageDigest"));
         var content = Encoding.UTF8.GetBytes(text);
         var mediaType = call.Input.TextOrNull("imageManifestMediaType") ?? MediaTypeOf(content)
@@ -110,16 +110,6 @@ internal sealed class ImageWriteOperations(RepositoryFinder repositories, PullTh
         }
     }
 
-    /// <summary>A repository that can be pushed to.</summary>
-    private async Task<FoundRepository> OwnAsync(AwsCall call)
-    {
-        var repository = await repositories.GetAsync(call);
-        return repository.Cached is { } target
-            ? throw new AwsErrorException(AwsError.InvalidParameter(
-                $"Invalid parameter at 'repositoryName' failed to satisfy constraint: 'the repository is a cache of {target.Rule.UpstreamName}; push to the upstream'"))
-            : repository;
-    }
-
     private async ValueTask<JsonObject> DeleteAsync(AwsCall call)
     {
         var repository = await repositories.GetAsync(call);
@@ -144,18 +134,18 @@ internal sealed class ImageWriteOperations(RepositoryFinder repositories, PullTh
             return ("MissingDigestAndTag", "Invalid request parameters: both tag and digest cannot be null");
         }
 
-        var means = tag is null ? null : await catalog.FindTagAsync(repository.At, tag);
+        var means = tag is null ? null : (await catalog.FindTagAsync(repository.At, tag))?.Digest ?? await catalog.Lifecycle.FindArchivedAsync(repository.At, tag);
         if (tag is not null && means is null || digestText is not null && !Digest.TryParse(digestText, out _))
         {
             return ("ImageNotFound", ImageFailures.NotFound);
         }
 
-        if (means is not null && digestText is not null && means.Digest.ToString() != digestText)
+        if (means is not null && digestText is not null && means.Value.ToString() != digestText)
         {
             return ("ImageTagDoesNotMatchDigest", "The digest of the image with this tag is another");
         }
 
-        var digest = means?.Digest ?? Digest.Parse(digestText!);
+        var digest = means ?? Digest.Parse(digestText!);
         var tags = await catalog.Control.Images.TagsOfAsync(repository.At, digest);
         if (digestText is null && tags.Count > 1)
         {

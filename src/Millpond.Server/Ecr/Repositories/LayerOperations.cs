@@ -85,7 +85,7 @@ internal sealed class LayerOperations(RepositoryFinder repositories, ImagePulls 
 
     private async ValueTask<JsonObject> BeginAsync(AwsCall call)
     {
-        var repository = await OwnAsync(call);
+        var repository = await repositories.GetOwnAsync(call);
         var begun = await pushes.Blobs.BeginAsync(repository.At.Name);
         return begun.IsDone
             ? new() { ["uploadId"] = Guid.ParseExact(begun.Value.Id, "N").ToString("D"), ["partSize"] = PartSize }
@@ -94,7 +94,7 @@ internal sealed class LayerOperations(RepositoryFinder repositories, ImagePulls 
 
     private async ValueTask<JsonObject> UploadAsync(AwsCall call)
     {
-        var repository = await OwnAsync(call);
+        var repository = await repositories.GetOwnAsync(call);
         var upload = Find(repository, call);
         var (first, last) = (call.Input.NumberOrNull("partFirstByte")!.Value, call.Input.NumberOrNull("partLastByte")!.Value);
         var content = Decode(call.Input.Text("layerPartBlob"));
@@ -119,7 +119,7 @@ internal sealed class LayerOperations(RepositoryFinder repositories, ImagePulls 
 
     private async ValueTask<JsonObject> CompleteAsync(AwsCall call)
     {
-        var repository = await OwnAsync(call);
+        var repository = await repositories.GetOwnAsync(call);
         var upload = Find(repository, call);
         var text = call.Input.Texts("layerDigests")[0];
         if (upload.Offset == 0)
@@ -157,15 +157,5 @@ internal sealed class LayerOperations(RepositoryFinder repositories, ImagePulls 
         {
             throw new AwsErrorException(AwsError.Of("SerializationException", "layerPartBlob is not base64."));
         }
-    }
-
-    /// <summary>A repository that can be pushed to.</summary>
-    private async Task<FoundRepository> OwnAsync(AwsCall call)
-    {
-        var repository = await repositories.GetAsync(call);
-        return repository.Cached is { } target
-            ? throw new AwsErrorException(AwsError.InvalidParameter(
-                $"Invalid parameter at 'repositoryName' failed to satisfy constraint: 'the repository is a cache of {target.Rule.UpstreamName}; push to the upstream'"))
-            : repository;
     }
 }

@@ -48,6 +48,17 @@ internal sealed class RepositoryFinder(PullThroughRules rules, PullThrough pulls
 
     public ValueTask<FoundRepository> GetAsync(AwsCall call) => GetAsync(call.Input.Text("repositoryName"));
 
+    /// <summary>One that can be pushed to.</summary>
+    /// <exception cref="AwsErrorException">There is none, or it is a cache.</exception>
+    public async ValueTask<FoundRepository> GetOwnAsync(AwsCall call)
+    {
+        var repository = await GetAsync(call);
+        return repository.Cached is { } target
+            ? throw new AwsErrorException(AwsError.InvalidParameter(
+                $"Invalid parameter at 'repositoryName' failed to satisfy constraint: 'the repository is a cache of {target.Rule.UpstreamName}; push to the upstream'"))
+            : repository;
+    }
+
     /// <summary>A repository of the catalog's list, where pulls would find it by its name.</summary>
     public async ValueTask<FoundRepository?> OfListAsync(OriginRepository row) => await FindAsync(row.Name) is { } found && found.At.Origin == row.Origin ? found : null;
 

@@ -8,7 +8,7 @@ using static Millpond.Server.Ecr.Protocol.AwsShape;
 
 namespace Millpond.Server.Ecr.Repositories;
 
-/// <summary>Policies on repositories, and texts of lifecycle policies.</summary>
+/// <summary>Policies on repositories: who may do what to them.</summary>
 internal sealed class RepositoryPolicyOperations(RepositoryFinder repositories, ControlTables control, Authorizer authorizer, Principals principals)
 {
     private const string SetAction = "ecr:SetRepositoryPolicy";
@@ -21,12 +21,6 @@ internal sealed class RepositoryPolicyOperations(RepositoryFinder repositories, 
             SetAsync) { Resources = repositories.Named },
         new("GetRepositoryPolicy", Structure(EcrShapes.RegistryId, EcrShapes.RepositoryName), GetAsync) { Resources = repositories.Named },
         new("DeleteRepositoryPolicy", Structure(EcrShapes.RegistryId, EcrShapes.RepositoryName), DeleteAsync) { Resources = repositories.Named },
-        new(
-            "PutLifecyclePolicy",
-            Structure(EcrShapes.RegistryId, EcrShapes.RepositoryName, Text(100, 30720).Needed("lifecyclePolicyText")),
-            PutLifecycleAsync) { Resources = repositories.Named, Support = AwsSupport.Stored, Note = "The text is kept; it is not evaluated yet." },
-        new("GetLifecyclePolicy", Structure(EcrShapes.RegistryId, EcrShapes.RepositoryName), GetLifecycleAsync) { Resources = repositories.Named, Support = AwsSupport.Stored },
-        new("DeleteLifecyclePolicy", Structure(EcrShapes.RegistryId, EcrShapes.RepositoryName), DeleteLifecycleAsync) { Resources = repositories.Named, Support = AwsSupport.Stored },
     ];
 
     private async ValueTask<JsonObject> SetAsync(AwsCall call)
@@ -71,40 +65,11 @@ internal sealed class RepositoryPolicyOperations(RepositoryFinder repositories, 
         return Answer(repository, "policyText", text);
     }
 
-    private async ValueTask<JsonObject> PutLifecycleAsync(AwsCall call)
-    {
-        var (repository, text) = (await repositories.GetAsync(call), call.Input.Text("lifecyclePolicyText"));
-        LifecycleText.Check(text);
-        await control.Settings.PutAsync(RepositorySettings.LifecycleKind, repository.Name, text, call.Now);
-        return Answer(repository, "lifecyclePolicyText", text);
-    }
-
-    private async ValueTask<JsonObject> GetLifecycleAsync(AwsCall call)
-    {
-        var repository = await repositories.GetAsync(call);
-        var row = await FindLifecycleAsync(repository);
-        return Answer(repository, "lifecyclePolicyText", row.Value).With("lastEvaluatedAt", AwsJson.Time(row.UpdatedAt));
-    }
-
-    private async ValueTask<JsonObject> DeleteLifecycleAsync(AwsCall call)
-    {
-        var repository = await repositories.GetAsync(call);
-        var row = await FindLifecycleAsync(repository);
-        await control.Settings.DeleteAsync(RepositorySettings.LifecycleKind, repository.Name);
-        return Answer(repository, "lifecyclePolicyText", row.Value).With("lastEvaluatedAt", AwsJson.Time(row.UpdatedAt));
-    }
-
     private async Task<string> FindAsync(FoundRepository repository) =>
         (await control.Settings.FindAsync(ResourcePolicies.RepositoryKind, repository.Name))?.Value
         ?? throw new AwsErrorException(
             "RepositoryPolicyNotFoundException",
             $"Repository policy does not exist for the repository with name '{repository.Name}' in the registry with id '{principals.Account}'");
-
-    private async Task<SettingRow> FindLifecycleAsync(FoundRepository repository) =>
-        await control.Settings.FindAsync(RepositorySettings.LifecycleKind, repository.Name)
-        ?? throw new AwsErrorException(
-            "LifecyclePolicyNotFoundException",
-            $"Lifecycle policy does not exist for the repository with name '{repository.Name}' in the registry with id '{principals.Account}'");
 
     private JsonObject Answer(FoundRepository repository, string member, string text) =>
         new() { ["registryId"] = principals.Account, ["repositoryName"] = repository.Name, [member] = text };

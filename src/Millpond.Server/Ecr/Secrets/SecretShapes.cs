@@ -26,7 +26,7 @@ internal static class SecretShapes
     /// <summary>In base64.</summary>
     public static AwsMember Binary { get; } = Text(1, (LongestValue + 2) / 3 * 4).As("SecretBinary");
 
-    public static AwsShape Tags { get; } = List(Structure(Text(1, 128).Needed("Key"), Text(0, 256).Needed("Value")), 0, 50);
+    public static AwsShape Tags { get; } = List(EcrShapes.Tag, 0, 50);
 
     public static AwsErrorException NotFound(string? what = null) =>
         new("ResourceNotFoundException", what ?? "Secrets Manager can't find the specified secret.");

@@ -1,0 +1,56 @@
+namespace Millpond.Server.Catalog;
+
+/// <summary>A digest as one repository has it, with what it takes here.</summary>
+/// <param name="Origin">0 = pushed.</param>
+/// <param name="Bytes">What is stored of it: 0 where its bytes are not here (any more).</param>
+/// <param name="StoredAt">Since when.</param>
+/// <param name="IsVersion">Whether it is an image as users count them: a manifest that no stored index names and that is about no other.</param>
+public sealed record UseRow(string Digest, string Repository, long Origin, long Bytes, DateTimeOffset StoredAt, bool IsVersion);
+
+/// <summary>All that is stored and whose it is, for adding up: page by page in the order of digests, so that a digest's repositories come together.</summary>
+public sealed class UseTable
+{
+    // A manifest may be stored as a blob too, where somebody pushed it so; it then takes both.
+    private const string Sql =
+        """
+        SELECT l.digest AS Digest, l.repository AS Repository, l.origin AS Origin, coalesce(b.size, 0) + coalesce(m.size, 0) AS Bytes,
+          coalesce(b.stored_at, m.stored_at, 0) AS StoredAt,
+          CASE WHEN m.digest IS NULL OR m.subject IS NOT NULL OR (l.kinds & 6) = 0 THEN 0
+               WHEN EXISTS (SELECT 1 FROM children c WHERE c.digest = l.digest) THEN 0
+               ELSE 1 END AS IsVersion
+        FROM links l
+        LEFT JOIN blobs b ON b.digest = l.digest
+        LEFT JOIN manifests m ON m.digest = l.digest
+        WHERE (l.digest, l.repository, l.origin) > (@digest, @repository, @origin)
+        ORDER BY l.digest, l.repository, l.origin LIMIT @limit
+        """;
+
+    private readonly ReadPool reads;
+
+    internal UseTable(ReadPool reads) => this.reads = reads;
+
+    /// <param name="after">The last row of the page before; null for the first page.</param>
+    public ValueTask<IReadOnlyList<UseRow>> ListAsync(UseRow? after, int limit) => reads.ReadAsync<IReadOnlyList<UseRow>>(async connection =>
+    [
+        .. (await connection.ListAsync<Row>(
+            Sql, new { digest = after?.Digest ?? "", repository = after?.Repository ?? "", origin = after?.Origin ?? long.MinValue, limit }))
+        .Select(static row => new UseRow(
+            row.Digest, row.Repository, row.Origin, row.Bytes, DateTimeOffset.FromUnixTimeMilliseconds(row.StoredAt), row.IsVersion != 0)),
+    ]);
+
+    /// <summary>A row as Dapper fills it.</summary>
+    private sealed class Row
+    {
+        public string Digest { get; init; } = "";
+
+        public string Repository { get; init; } = "";
+
+        public long Origin { get; init; }
+
+        public long Bytes { get; init; }
+
+        public long StoredAt { get; init; }
+
+        public long IsVersion { get; init; }
+    }
+}
