@@ -1,6 +1,6 @@
 using Millpond.Images;
-using Millpond.Server.Catalog;
 using Millpond.Server.Cache.Memory;
+using Millpond.Server.Catalog;
 using Millpond.Server.Governing;
 using Millpond.Server.Rules;
 using Millpond.Server.Upstream;

@@ -142,9 +142,16 @@ internal static class LifecycleWrites
         """,
         new
         {
-            repository = row.At.Name.ToString(), origin = row.At.Origin.Id, digest = row.Digest.ToString(), priority = row.Priority, reason = row.Reason,
-            failing = row.IsFailing ? 1 : 0, since = row.Since.ToUnixTimeMilliseconds(), askedAt = row.AskedAt.ToUnixTimeMilliseconds(),
-            nextAt = row.NextAt.ToUnixTimeMilliseconds(), tries = row.Tries,
+            repository = row.At.Name.ToString(),
+            origin = row.At.Origin.Id,
+            digest = row.Digest.ToString(),
+            priority = row.Priority,
+            reason = row.Reason,
+            failing = row.IsFailing ? 1 : 0,
+            since = row.Since.ToUnixTimeMilliseconds(),
+            askedAt = row.AskedAt.ToUnixTimeMilliseconds(),
+            nextAt = row.NextAt.ToUnixTimeMilliseconds(),
+            tries = row.Tries,
         });
 
     private static bool IsAsDecided(DbConnection connection, OriginRepository at, Departure departure)
@@ -154,8 +161,14 @@ internal static class LifecycleWrites
                 AsDecided,
                 new
                 {
-                    digest = image.Digest.ToString(), repository = at.Name.ToString(), origin = at.Origin.Id, kinds = image.IsArchived ? 4 : 2, pushedAt = image.PushedAt, activatedAt = image.ActivatedAt,
-                    mayBePulled = departure.MayBePulled ? 1 : 0, pulledAt = image.PulledAt,
+                    digest = image.Digest.ToString(),
+                    repository = at.Name.ToString(),
+                    origin = at.Origin.Id,
+                    kinds = image.IsArchived ? 4 : 2,
+                    pushedAt = image.PushedAt,
+                    activatedAt = image.ActivatedAt,
+                    mayBePulled = departure.MayBePulled ? 1 : 0,
+                    pulledAt = image.PulledAt,
                 }) is not null
             && connection.Query<string>(Tags, Key(at, image.Digest)).SequenceEqual(image.Tags)
             && ContentWrites.FindNeeding(connection, at, image.Digest).IsEmpty;

@@ -47,7 +47,12 @@ internal sealed class LifecycleRunOperations(RepositoryFinder repositories, Life
             var outcome = await run.WaitAsync(Longest, time, call.Cancellation);
             return new()
             {
-                ["repositoryName"] = repository.Name, ["isRunning"] = false, ["expired"] = outcome.Expired, ["archived"] = outcome.Archived, ["held"] = outcome.Held, ["left"] = outcome.Left,
+                ["repositoryName"] = repository.Name,
+                ["isRunning"] = false,
+                ["expired"] = outcome.Expired,
+                ["archived"] = outcome.Archived,
+                ["held"] = outcome.Held,
+                ["left"] = outcome.Left,
             };
         }
         catch (TimeoutException)

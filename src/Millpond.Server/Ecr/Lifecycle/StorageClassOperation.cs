@@ -14,7 +14,8 @@ internal sealed class StorageClassOperation(RepositoryFinder repositories, Image
         "UpdateImageStorageClass",
         Structure(
             EcrShapes.RegistryId, EcrShapes.RepositoryName, EcrShapes.ImageIdentifier.Needed("imageId"), Choice("ARCHIVE", "STANDARD").Needed("targetStorageClass")),
-        UpdateAsync) { Resources = repositories.Named, Note = "Restoring takes no time: `ACTIVE` at once." };
+        UpdateAsync)
+    { Resources = repositories.Named, Note = "Restoring takes no time: `ACTIVE` at once." };
 
     private async ValueTask<JsonObject> UpdateAsync(AwsCall call)
     {
