@@ -101,7 +101,7 @@ public sealed partial class CacheServices : IAsyncDisposable
         var lists = new UpstreamList(upstreams, catalog, known, listDownload, freshness, negative, time, logs.CreateLogger<UpstreamList>(), token);
         PullThrough = new PullThrough(manifests, blobs, new TagLists(lists, catalog, known), new ReferrerLists(lists, catalog, known), known, images,
             new LocalContents(catalog, store, local, memory, known, time, logs.CreateLogger<LocalContents>()),
-            new CacheDrop(catalog, known, negative, freshness), upstreams);
+            new CacheDrop(catalog, known, negative, freshness, fills.SettledAsync), upstreams);
 
         Guard = new AvailabilityGuard(upstreams, known);
         Observe(metrics);

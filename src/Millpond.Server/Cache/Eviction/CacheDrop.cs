@@ -9,7 +9,8 @@ namespace Millpond.Server.Cache.Eviction;
 /// What a client deletes from a cache: forgotten here, by catalog and by every memory, so that the next pull asks upstream. Also what upstream was
 /// found not to have.
 /// </summary>
-internal sealed class CacheDrop(CatalogDatabase catalog, LinkMemory known, NegativeCache negative, Freshness freshness)
+/// <param name="settled">Ends when a download that its client has whole is written down.</param>
+internal sealed class CacheDrop(CatalogDatabase catalog, LinkMemory known, NegativeCache negative, Freshness freshness, Func<Digest, Task> settled)
 {
     /// <summary>Whether something was pulled through the repository from where its rule points now.</summary>
     public ValueTask<bool> HasRepositoryAsync(RuleMatch target) => catalog.Contents.HasRepositoryAsync(target.Repository, known.At(target).Origin);
@@ -40,6 +41,13 @@ internal sealed class CacheDrop(CatalogDatabase catalog, LinkMemory known, Negat
     public async Task<bool> BlobAsync(RuleMatch target, Digest digest)
     {
         var result = await catalog.Contents.DeleteBlobAsync(known.At(target), digest, evenIfNeeded: true);
+        if (result.Outcome != Deletion.Done)
+        {
+            // Who deletes it may have had its last byte a moment ago: what is being written down would else stay.
+            await settled(digest);
+            result = await catalog.Contents.DeleteBlobAsync(known.At(target), digest, evenIfNeeded: true);
+        }
+
         Forget(target, NegativeCache.Blob(digest));
         return result.Outcome == Deletion.Done;
     }

@@ -52,6 +52,9 @@ internal sealed class RunningFills
 
     public Fill? Find(Digest digest) => running.GetValueOrDefault(digest);
 
+    /// <summary>Ends when a download that its readers have whole is written down; at once where there is none.</summary>
+    public Task SettledAsync(Digest digest) => Find(digest) is { Growth.End: FillEnd.Whole } fill ? fill.Ended : Task.CompletedTask;
+
     /// <summary>Whether this digest's file is in use by a fill.</summary>
     public bool IsRunning(Digest digest) => running.ContainsKey(digest);
 
