@@ -1,12 +1,17 @@
 namespace Millpond.Server.Lifecycle.Collection;
 
 /// <summary>
-/// Rests as long as it worked: background work of this kind reads pages of the catalog and files without end, and pulls have two cores perhaps.
+/// Rests three times as long as it worked: background work of this kind reads pages of the catalog and files without end, and pulls have two cores perhaps.
 /// </summary>
 internal sealed class Pace(TimeProvider time, CancellationToken cancellationToken)
 {
     /// <summary>Below it a rest would be shorter than a timer's tick.</summary>
     private static readonly TimeSpan Stretch = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>A quarter of one core: with half of it a server of two cores answered a quarter fewer pulls meanwhile, where a fifth is the most that may be.</summary>
+    private const int Rests = 3;
+
+    private static readonly TimeSpan LongestRest = TimeSpan.FromMilliseconds(500);
 
     private long began = time.GetTimestamp();
 
@@ -21,7 +26,7 @@ internal sealed class Pace(TimeProvider time, CancellationToken cancellationToke
         }
 
         // A clock that jumped, or a write that waited for a slow disk, is no work.
-        await Task.Delay(worked < 5 * Stretch ? worked : 5 * Stretch, time, cancellationToken);
+        await Task.Delay(Rests * worked < LongestRest ? Rests * worked : LongestRest, time, cancellationToken);
         began = time.GetTimestamp();
     }
 }
