@@ -85,7 +85,7 @@ public sealed class ExpiryTests
     [Fact]
     public async Task Of_what_was_pushed_the_newest_stay_lists_go_before_what_they_name_and_referrers_with_their_subject()
     {
-        await using var world = await LifecycleWorld.StartAsync();
+        await using var world = await LifecycleWorld.StartByHandAsync();
         var team = world.Pusher("team/app");
         var index = TestImages.TwoPlatforms(1);
         var signed = TestImages.OnePlatform(7);
@@ -117,7 +117,7 @@ public sealed class ExpiryTests
     [Fact]
     public async Task An_archived_image_is_kept_told_and_not_pulled_until_it_is_restored()
     {
-        await using var world = await LifecycleWorld.StartAsync();
+        await using var world = await LifecycleWorld.StartByHandAsync();
         var (old, other) = (TestImages.OnePlatform(1), TestImages.OnePlatform(2));
         await world.Pusher("team/app").PushAsync(old, "v1");
         world.Time.Advance(40 * Day);

@@ -29,12 +29,27 @@ internal sealed class LifecycleWorld : IAsyncDisposable
 
     private AwsClient Owner => owner with { Address = Host.Address };
 
+    /// <summary>Policies run only when the test has them run: the server's own first run is over, and the next one is decades away.</summary>
+    public static async Task<LifecycleWorld> StartByHandAsync()
+    {
+        var world = await StartAsync(every: TimeSpan.FromDays(10_000));
+        await world.UntilRunAsync();
+        return world;
+    }
+
     public static async Task<LifecycleWorld> StartAsync(
-        Func<PullThroughRule, PullThroughRule>? rule = null, TemporaryFolder? data = null, FakeUpstreamOptions? upstreamOptions = null, bool allowErrors = false)
+        Func<PullThroughRule, PullThroughRule>? rule = null, TemporaryFolder? data = null, FakeUpstreamOptions? upstreamOptions = null, bool allowErrors = false,
+        TimeSpan? every = null)
     {
         var time = new EagerTime();
         var upstream = await FakeUpstream.StartAsync(upstreamOptions);
-        var host = await MillpondHost.StartAsync([(rule ?? (same => same))(MillpondHost.Rule("up", upstream))], new() { Time = time, Data = data, AllowErrors = allowErrors });
+        var host = await MillpondHost.StartAsync([(rule ?? (same => same))(MillpondHost.Rule("up", upstream))], new()
+        {
+            Time = time,
+            Data = data,
+            AllowErrors = allowErrors,
+            Configure = configuration => configuration with { Lifecycle = configuration.Lifecycle with { Every = every ?? configuration.Lifecycle.Every } },
+        });
         return new(upstream, host, time);
     }
 
