@@ -1,3 +1,4 @@
+using Dapper;
 using Microsoft.Data.Sqlite;
 
 namespace Millpond.Bench;
@@ -9,19 +10,21 @@ internal sealed class Collecting(BenchOptions options, Origin origin, Report rep
     private static readonly TimeSpan FirstPass = TimeSpan.FromSeconds(62);
 
     private const int WarmUpSeconds = 5;
+    private const int Images = 100_000;
+    private const int Kept = 60_000;
 
-    public async Task MeasureAsync(string folder, CancellationToken cancellationToken)
+    public async Task MeasureAsync(string folder, Contender millpond, CancellationToken cancellationToken)
     {
         var own = Directory.CreateDirectory(Path.Join(folder, "collecting")).FullName;
         using (var first = await StartAsync(own))
         {
-            await Download.GetAsync(first.Address, ManifestPath, cancellationToken);
+            await Download.GetAsync(first.Address, millpond.ManifestPath, cancellationToken);
         }
 
-        Fill(Path.Join(own, "data", "catalog", "catalog.db"));
+        Fill(Path.Join(own, "data", "catalog"));
         var began = TimeProvider.System.GetTimestamp();
         using var server = await StartAsync(own);
-        var address = new Uri(server.Address, ManifestPath);
+        var address = new Uri(server.Address, millpond.ManifestPath);
         await Warm.LoadManifestAsync(own, address, WarmUpSeconds, cancellationToken);
         for (var round = 0; round < options.Rounds; round++)
         {
@@ -37,50 +40,30 @@ internal sealed class Collecting(BenchOptions options, Origin origin, Report rep
         report.Divide(Work.CollectionRatio, Work.CollectionDuring, Work.CollectionWithout, Contender.Millpond);
     }
 
-    private static string ManifestPath => $"/v2/open/{BenchImage.Repository}/manifests/1";
+    private Task<ServerProcess> StartAsync(string folder) =>
+        Contender.StartMillpondAsync(options.Millpond, folder, origin.Unpaced.Address, "24h", "lifecycle: {grace: 0s}");
 
-    private Task<ServerProcess> StartAsync(string folder)
+    /// <summary>60,000 images that are tagged, and 40,000 of which only the layers are left, marked long ago.</summary>
+    private static void Fill(string folder)
     {
-        var port = ServerProcess.FreePort();
-        var configuration = Path.Join(folder, "millpond.yaml");
-        File.WriteAllText(configuration, $$"""
-            listen: http://127.0.0.1:{{port}}
-            data: {{folder}}/data
-            presets: []
-            rules:
-              - {prefix: open, upstream: "{{origin.Unpaced.Address.GetLeftPart(UriPartial.Authority)}}", proxy: none}
-            lifecycle: {grace: 0s}
-            log: {level: error, access: false}
-            """);
-        return ServerProcess.StartAsync(port, Path.Join(folder, "log"), options.Millpond, "serve", "--config", configuration);
-    }
-
-    /// <summary>60,000 images of 8 layers that are tagged, and 40,000 of which only the layers are left, marked long ago.</summary>
-    private static void Fill(string file)
-    {
-        using var connection = new SqliteConnection($"Data Source={file};Pooling=False");
-        connection.Open();
-        using var command = connection.CreateCommand();
-        command.CommandTimeout = 300;
-        command.CommandText =
+        FullCatalog.Fill(folder, Images, repositories: 500, origin: 7);
+        using var connection = new SqliteConnection($"Data Source={folder}/catalog.db;Pooling=False");
+        connection.Execute(
             """
             PRAGMA synchronous = OFF;
             BEGIN;
-            CREATE TEMP TABLE n AS WITH RECURSIVE c(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM c WHERE i < 99999)
-              SELECT i, printf('sha256:%064x', i * 10) AS d, printf('open/team%d/app', i % 500) AS r FROM c;
-            CREATE TEMP TABLE l AS SELECT n.i, n.d, n.r, printf('sha256:%064x', (n.i * 8 + j.j) * 10 + 1) AS layer
-              FROM n, (SELECT 0 AS j UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7) j;
-            INSERT INTO repositories (name, origin, rule) SELECT DISTINCT r, 7, 'open' FROM n;
-            INSERT INTO manifests (digest, media_type, artifact_type, subject, size, stored_at, pulled_at, cost)
-              SELECT d, 'application/vnd.oci.image.manifest.v1+json', NULL, NULL, 2000, 1, 1, 3600 FROM n WHERE i < 60000;
-            INSERT INTO tags (repository, tag, origin, digest, checked_at) SELECT r, 'v' || i, 7, d, 1 FROM n WHERE i < 60000;
-            INSERT INTO links (digest, repository, origin) SELECT d, r, 7 FROM n WHERE i < 60000;
-            INSERT INTO children (parent, digest, size, linked_with_parent) SELECT d, layer, 1000, 1 FROM l WHERE i < 60000;
-            INSERT INTO links (digest, repository, origin) SELECT layer, r, 7 FROM l;
-            INSERT INTO blobs (digest, size, stored_at, pulled_at) SELECT layer, 1000, 1, 1 FROM l;
-            INSERT INTO unneeded_links (digest, repository, origin, since) SELECT layer, r, 7, 1 FROM l WHERE i >= 60000;
+            CREATE TEMP TABLE gone AS SELECT digest FROM tags WHERE origin = 7 AND CAST(substr(tag, 2) AS INTEGER) >= @kept;
+            DELETE FROM tags WHERE digest IN gone;
+            DELETE FROM children WHERE parent IN gone;
+            DELETE FROM links WHERE digest IN gone;
+            DELETE FROM manifest_bytes WHERE digest IN gone;
+            DELETE FROM manifests WHERE digest IN gone;
+            INSERT INTO unneeded_links (digest, repository, origin, since)
+              SELECT digest, repository, origin, 1 FROM links l
+              WHERE origin = 7 AND NOT EXISTS (SELECT 1 FROM children c WHERE c.digest = l.digest) AND NOT EXISTS (SELECT 1 FROM manifests m WHERE m.digest = l.digest);
             COMMIT;
-            """;
-        command.ExecuteNonQuery();
+            """,
+            new { kept = Kept },
+            commandTimeout: 600);
     }
 }

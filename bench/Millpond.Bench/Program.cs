@@ -82,7 +82,7 @@ async Task MeasurePullsAsync(Report report)
 
     if (options.Wants("collection"))
     {
-        await new Collecting(options, origin, report).MeasureAsync(folder, limit.Token);
+        await new Collecting(options, origin, report).MeasureAsync(folder, contenders[0], limit.Token);
     }
 
     if (options.Wants("push"))

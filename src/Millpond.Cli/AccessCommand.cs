@@ -32,7 +32,7 @@ internal static class AccessCommand
         var arn = Arn();
         var lifetime = new Option<string?>("--lifetime") { Description = "How long the key holds, 36h at most; it then has a session token [default: it stays].", HelpName = "TIME" };
         var command = new Command("create", "Make a principal, or give one other policies, and print a new access key for it.") { arn, options.Policy, lifetime, options.Format };
-        return Runs(command, streams, options, time, async (client, arguments, cancellationToken) =>
+        return options.Runs(command, streams, time, async (client, arguments, cancellationToken) =>
         {
             var input = new JsonObject { ["arn"] = arguments.GetRequiredValue(arn), ["policies"] = new JsonArray([.. options.ReadPolicies(arguments).Select(text => JsonValue.Create(text))]) };
             if (arguments.GetValue(lifetime) is { } text)
@@ -51,7 +51,7 @@ internal static class AccessCommand
         var options = new AccessOptions();
         var json = new Option<bool>("--json") { Description = "As JSON." };
         var command = new Command("list", "List principals with their policies and keys, and robots.") { json };
-        return Runs(command, streams, options, time, async (client, arguments, cancellationToken) =>
+        return options.Runs(command, streams, time, async (client, arguments, cancellationToken) =>
         {
             var (principals, robots) = (await AllAsync(client, "ListPrincipals", "principals", cancellationToken), await AllAsync(client, "ListRobots", "robots", cancellationToken));
             return arguments.GetValue(json)
@@ -65,7 +65,7 @@ internal static class AccessCommand
         var options = new AccessOptions();
         var arn = Arn();
         var command = new Command("rotate", "Give a principal a new access key. Those it has end at once, with their tokens.") { arn, options.Format };
-        return Runs(command, streams, options, time, async (client, arguments, cancellationToken) => KeyFormat.Write(
+        return options.Runs(command, streams, time, async (client, arguments, cancellationToken) => KeyFormat.Write(
             await client.CallAsync("RotateAccessKey", new() { ["arn"] = arguments.GetRequiredValue(arn) }, cancellationToken), arguments.GetRequiredValue(options.Format)));
     }
 
@@ -75,7 +75,7 @@ internal static class AccessCommand
         var arn = Arn();
         var key = new Option<string?>("--key") { Description = "That access key alone.", HelpName = "ID" };
         var command = new Command("delete", "Delete a principal with its keys; their tokens end at once.") { arn, key };
-        return Runs(command, streams, options, time, async (client, arguments, cancellationToken) =>
+        return options.Runs(command, streams, time, async (client, arguments, cancellationToken) =>
         {
             var input = new JsonObject { ["arn"] = arguments.GetRequiredValue(arn) };
             if (arguments.GetValue(key) is { } id)
@@ -95,7 +95,7 @@ internal static class AccessCommand
         var options = new AccessOptions();
         var name = new Argument<string>("NAME") { Description = "The user name of its login." };
         var command = new Command("create-robot", "Make a login by password, or give one another password, and print it.") { name, options.Policy };
-        return Runs(command, streams, options, time, async (client, arguments, cancellationToken) =>
+        return options.Runs(command, streams, time, async (client, arguments, cancellationToken) =>
         {
             var input = new JsonObject { ["name"] = arguments.GetRequiredValue(name), ["policies"] = new JsonArray([.. options.ReadPolicies(arguments).Select(text => JsonValue.Create(text))]) };
             return $"{(string)(await client.CallAsync("CreateRobot", input, cancellationToken))["password"]!}\n";
@@ -106,7 +106,7 @@ internal static class AccessCommand
     {
         var options = new AccessOptions();
         var name = new Argument<string>("NAME") { Description = "The user name of its login." };
-        return Runs(new("delete-robot", "Delete a login by password.") { name }, streams, options, time, async (client, arguments, cancellationToken) =>
+        return options.Runs(new("delete-robot", "Delete a login by password.") { name }, streams, time, async (client, arguments, cancellationToken) =>
         {
             await client.CallAsync("DeleteRobot", new() { ["name"] = arguments.GetRequiredValue(name) }, cancellationToken);
             return "";
@@ -116,7 +116,7 @@ internal static class AccessCommand
     private static Command RotateKey(Streams streams, TimeProvider time)
     {
         var options = new AccessOptions();
-        return Runs(new("rotate-key", "Seal all secrets and access keys anew, with another key."), streams, options, time, async (client, arguments, cancellationToken) =>
+        return options.Runs(new("rotate-key", "Seal all secrets and access keys anew, with another key."), streams, time, async (client, arguments, cancellationToken) =>
             $"{(int)(await client.CallAsync("RotateSealingKey", [], cancellationToken))["sealed"]!} values are sealed with the new key.\n");
     }
 
@@ -139,19 +139,6 @@ internal static class AccessCommand
     }
 
     private static Argument<string> Arn() => new("ARN") { Description = "The principal, such as arn:aws:iam::222233334444:role/eks-node." };
-
-    private static Command Runs(
-        Command command, Streams streams, AccessOptions options, TimeProvider time, Func<AccessClient, ParseResult, CancellationToken, Task<string>> run)
-    {
-        options.AddTo(command);
-        command.SetAction((arguments, cancellationToken) => FileVerb.RunAsync(streams, async () =>
-        {
-            using var client = options.Connect(arguments, time);
-            await WriteAsync(streams, await run(client, arguments, cancellationToken));
-            return ExitCode.Done;
-        }));
-        return command;
-    }
 
     private static async Task<JsonArray> AllAsync(AccessClient client, string operation, string member, CancellationToken cancellationToken)
     {

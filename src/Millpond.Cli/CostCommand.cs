@@ -10,7 +10,6 @@ internal static class CostCommand
 {
     private const string Table = "table";
     private const string Json = "json";
-    private const string UsualServer = "http://127.0.0.1:5000";
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
@@ -32,8 +31,7 @@ internal static class CostCommand
         var command = new Command("cost", "Say what a running server stores and saves, and what a month of it costs there and on ECR.") { server, ca, authFile, format };
         command.SetAction((arguments, cancellationToken) => FileVerb.RunAsync(streams, async () =>
         {
-            var text = arguments.GetValue(server) ?? (ProcessEnvironment.Read().GetValueOrDefault("AWS_ENDPOINT_URL") is { Length: > 0 } url ? url : UsualServer);
-            var access = ServerAccess.Of("--server", text, arguments.GetValue(ca), arguments.GetValue(authFile));
+            var access = ServerAccess.OrUsual(arguments.GetValue(server), ProcessEnvironment.Read(), arguments.GetValue(ca), arguments.GetValue(authFile));
             var report = await ServerCosts.ReadAsync(access, cancellationToken);
             await using var output = new StreamWriter(streams.Output(), new UTF8Encoding(false), leaveOpen: true);
             await output.WriteAsync(arguments.GetValue(format) == Json ? report.ToJsonString(Indented) + "\n" : CostTable.Draw(report, streams.Width));

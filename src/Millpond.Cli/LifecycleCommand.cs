@@ -21,7 +21,7 @@ internal static class LifecycleCommand
         var names = Names("REPOSITORY", atLeast: 1, "The repositories.");
         var policy = new Option<FileInfo?>("--policy") { Description = "A file with the policy to try [default: the one that the repository has].", HelpName = "FILE" };
         var command = new Command("preview", "Show what a policy would expire or archive. Nothing is changed.") { names, policy };
-        return Runs(command, streams, options, time, async (client, arguments, write, cancellationToken) =>
+        return options.Runs(command, streams, time, async (client, arguments, write, cancellationToken) =>
         {
             var text = arguments.GetValue(policy) is { } file ? await PolicyFile.ReadAsync(file, cancellationToken) : null;
             foreach (var name in arguments.GetValue(names)!)
@@ -37,7 +37,7 @@ internal static class LifecycleCommand
         var names = Names("REPOSITORY", atLeast: 0, "The repositories [default: all that have a policy, in the background].");
         var force = new Option<bool>("--force") { Description = "Expire what is held too: it may be the last copy." };
         var command = new Command("run", "Run lifecycle policies now.") { names, force };
-        return Runs(command, streams, options, time, async (client, arguments, write, cancellationToken) =>
+        return options.Runs(command, streams, time, async (client, arguments, write, cancellationToken) =>
         {
             if (arguments.GetValue(names) is not { Length: > 0 } given)
             {
@@ -64,7 +64,7 @@ internal static class LifecycleCommand
         var options = new AccessOptions();
         var names = Names("REPOSITORY", atLeast: 0, "The repositories [default: all].");
         var command = new Command("held", "List images that a policy would have go and that stay, with the reason.") { names };
-        return Runs(command, streams, options, time, async (client, arguments, write, cancellationToken) =>
+        return options.Runs(command, streams, time, async (client, arguments, write, cancellationToken) =>
         {
             string?[] given = [.. arguments.GetValue(names) ?? []];
             foreach (var name in given.Length > 0 ? given : [null])
@@ -76,20 +76,4 @@ internal static class LifecycleCommand
 
     private static Argument<string[]> Names(string name, int atLeast, string description) =>
         new(name) { Description = description, Arity = new ArgumentArity(atLeast, 1000), DefaultValueFactory = _ => [] };
-
-    private static Command Runs(
-        Command command, Streams streams, AccessOptions options, TimeProvider time, Func<AccessClient, ParseResult, Func<string, Task>, CancellationToken, Task> run)
-    {
-        options.AddTo(command);
-        command.SetAction((arguments, cancellationToken) => FileVerb.RunAsync(streams, async () =>
-        {
-            using var client = options.Connect(arguments, time);
-            await using var output = streams.Output();
-
-            // As it comes: there may be much of it.
-            await run(client, arguments, async text => await output.WriteAsync(System.Text.Encoding.UTF8.GetBytes(text), cancellationToken), cancellationToken);
-            return ExitCode.Done;
-        }));
-        return command;
-    }
 }

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Millpond.Cli.Access;
@@ -22,7 +21,7 @@ internal static class PinCommand
     private static Command Add(Streams streams, TimeProvider time)
     {
         var pattern = Pattern();
-        return Runs(new("add", "Keep images that are there and that will come.") { pattern }, streams, time, async (client, arguments, cancellationToken) =>
+        return new AccessOptions().Runs(new("add", "Keep images that are there and that will come.") { pattern }, streams, time, async (client, arguments, cancellationToken) =>
         {
             var answer = await client.CallAsync("AddPin", new() { ["pattern"] = arguments.GetRequiredValue(pattern) }, cancellationToken);
             return $"{(long)answer["imagesPinned"]!} images are pinned now.\n";
@@ -32,7 +31,7 @@ internal static class PinCommand
     private static Command Remove(Streams streams, TimeProvider time)
     {
         var pattern = Pattern();
-        return Runs(new("remove", "Let images be evicted again.") { pattern }, streams, time, async (client, arguments, cancellationToken) =>
+        return new AccessOptions().Runs(new("remove", "Let images be evicted again.") { pattern }, streams, time, async (client, arguments, cancellationToken) =>
         {
             await client.CallAsync("RemovePin", new() { ["pattern"] = arguments.GetRequiredValue(pattern) }, cancellationToken);
             return "";
@@ -42,7 +41,7 @@ internal static class PinCommand
     private static Command List(Streams streams, TimeProvider time)
     {
         var json = new Option<bool>("--json") { Description = "As JSON." };
-        return Runs(new("list", "List what is pinned.") { json }, streams, time, async (client, arguments, cancellationToken) =>
+        return new AccessOptions().Runs(new("list", "List what is pinned.") { json }, streams, time, async (client, arguments, cancellationToken) =>
         {
             var answer = await client.CallAsync("ListPins", [], cancellationToken);
             return arguments.GetValue(json) ? answer.ToJsonString(Indented) + "\n" : string.Concat(answer["pins"]!.AsArray().Select(Describe));
@@ -59,19 +58,4 @@ internal static class PinCommand
     {
         Description = "A repository as it is called there, or a glob (* within a part of the name, ** across), with :TAG, a glob of tags, @DIGEST, or nothing for all its images; such as 'quay/prometheus/*:v2*'.",
     };
-
-    private static Command Runs(Command command, Streams streams, TimeProvider time, Func<AccessClient, ParseResult, CancellationToken, Task<string>> run)
-    {
-        var options = new AccessOptions();
-        options.AddTo(command);
-        command.SetAction((arguments, cancellationToken) => FileVerb.RunAsync(streams, async () =>
-        {
-            using var client = options.Connect(arguments, time);
-            var text = await run(client, arguments, cancellationToken);
-            await using var output = streams.Output();
-            await output.WriteAsync(Encoding.UTF8.GetBytes(text), cancellationToken);
-            return ExitCode.Done;
-        }));
-        return command;
-    }
 }

@@ -34,6 +34,12 @@ internal sealed class ServerAccess(Uri url, X509Certificate2Collection? authorit
             : throw new CommandFailedException($"{option}: leave user and password out of the URL; the login comes from --auth-file FILE or docker's own.");
     }
 
+    /// <summary>The server that is named, else the one that AWS tools would ask, else the one that <c>serve</c> starts here.</summary>
+    /// <param name="named">By <c>--server</c>.</param>
+    /// <exception cref="CommandFailedException">It is no URL of a server, or what goes with it cannot be used.</exception>
+    public static ServerAccess OrUsual(string? named, IReadOnlyDictionary<string, string> environment, FileInfo? authorities, FileInfo? logins) => Of(
+        "--server", named ?? (environment.GetValueOrDefault("AWS_ENDPOINT_URL") is { Length: > 0 } url ? url : "http://127.0.0.1:5000"), authorities, logins);
+
     /// <summary>What connections are made with.</summary>
     public SocketsHttpHandler CreateHandler()
     {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 using Millpond.Server.Access.Signatures;
 
 namespace Millpond.Cli.Access;
@@ -6,7 +7,6 @@ namespace Millpond.Cli.Access;
 /// <summary>Where the server is, and what is said of a new key.</summary>
 internal sealed class AccessOptions
 {
-    private const string UsualServer = "http://127.0.0.1:5000";
     private const long LongestPolicy = 64 * 1024;
 
     private readonly Option<string?> server = new("--server")
@@ -30,18 +30,32 @@ internal sealed class AccessOptions
         DefaultValueFactory = _ => KeyFormat.Names[0],
     }.AcceptOnlyFromAmong(KeyFormat.Names);
 
-    public void AddTo(Command command)
+    /// <summary>A command of calls to the server, which is told where that is.</summary>
+    /// <param name="run">Calls, and gives what is printed.</param>
+    public Command Runs(Command command, Streams streams, TimeProvider time, Func<AccessClient, ParseResult, CancellationToken, Task<string>> run) =>
+        Runs(command, streams, time, async (client, arguments, write, cancellationToken) => await write(await run(client, arguments, cancellationToken)));
+
+    /// <summary>A command of calls to the server, which is told where that is.</summary>
+    /// <param name="run">Calls, and prints as it comes: there may be much of it.</param>
+    public Command Runs(Command command, Streams streams, TimeProvider time, Func<AccessClient, ParseResult, Func<string, Task>, CancellationToken, Task> run)
     {
         command.Options.Add(server);
         command.Options.Add(ca);
+        command.SetAction((arguments, cancellationToken) => FileVerb.RunAsync(streams, async () =>
+        {
+            using var client = Connect(arguments, time);
+            await using var output = streams.Output();
+            await run(client, arguments, async text => await output.WriteAsync(Encoding.UTF8.GetBytes(text), cancellationToken), cancellationToken);
+            return ExitCode.Done;
+        }));
+        return command;
     }
 
     /// <exception cref="CommandFailedException">It is no URL, or there is no access key.</exception>
-    public AccessClient Connect(ParseResult arguments, TimeProvider time)
+    private AccessClient Connect(ParseResult arguments, TimeProvider time)
     {
         var environment = ProcessEnvironment.Read();
-        var text = arguments.GetValue(server) ?? (environment.GetValueOrDefault("AWS_ENDPOINT_URL") is { Length: > 0 } url ? url : UsualServer);
-        var access = ServerAccess.Of("--server", text, arguments.GetValue(ca), null);
+        var access = ServerAccess.OrUsual(arguments.GetValue(server), environment, arguments.GetValue(ca), null);
         return AwsCredentials.Find(name => environment.GetValueOrDefault(name), out var why) is { } credentials
             ? new(access, credentials, time)
             : throw new CommandFailedException(

@@ -23,9 +23,6 @@ public sealed partial class CacheServices : IAsyncDisposable
     /// <summary>How often partials that are too old are looked for.</summary>
     private static readonly TimeSpan SweepEvery = TimeSpan.FromHours(1);
 
-    /// <summary>What made it fail may fail at once again.</summary>
-    private static readonly TimeSpan AgainAfter = TimeSpan.FromMinutes(1);
-
     private readonly CancellationTokenSource stopping = new();
     private readonly CancellationTokenSource stoppingBackground = new();
     private readonly GovernedUpstreams upstreams;
@@ -118,6 +115,7 @@ public sealed partial class CacheServices : IAsyncDisposable
 
     /// <summary>Asks upstreams for what is to expire.</summary>
     public AvailabilityGuard Guard { get; }
+
     /// <summary>By which collection takes blobs out of store and books together.</summary>
     internal BlobBooks Books { get; }
 
@@ -205,30 +203,8 @@ public sealed partial class CacheServices : IAsyncDisposable
         }
     }
 
-    /// <summary>Background work that fails is said when it fails, and begun again: one bad moment must not end it until a restart.</summary>
-    private async Task InBackgroundAsync(Func<CancellationToken, Task> work)
-    {
-        try
-        {
-            while (true)
-            {
-                try
-                {
-                    await work(stoppingBackground.Token);
-                    return;
-                }
-                catch (Exception failure) when (!stoppingBackground.IsCancellationRequested)
-                {
-                    Log.BackgroundFailed(log, failure);
-                    await Task.Delay(AgainAfter, time, stoppingBackground.Token);
-                }
-            }
-        }
-        catch (OperationCanceledException) when (stoppingBackground.IsCancellationRequested)
-        {
-            // That is how it ends.
-        }
-    }
+    private Task InBackgroundAsync(Func<CancellationToken, Task> work) =>
+        BackgroundWork.RunAsync(work, failure => Log.BackgroundFailed(log, failure), time, stoppingBackground.Token);
 
     private static partial class Log
     {

@@ -135,7 +135,7 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
             """,
             row => new TagRow(
                 tag, Digest.Parse(row.GetString(0)), row.GetInt64(1) == Origin.None.Id ? TagOrigin.Pushed : TagOrigin.Pulled,
-                Time(row.GetInt64(2)), row.IsDBNull(3) ? null : Time(row.GetInt64(3))),
+                Times.Of(row.GetInt64(2)), row.IsDBNull(3) ? null : Times.Of(row.GetInt64(3))),
             at.Name.ToString(), tag, at.Origin.Id));
         return row is null ? null : deferred.Over(at, row);
     }
@@ -207,7 +207,7 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
     {
         var row = await reads.ReadAsync(connection => connection.FindAsync(
             "SELECT size, stored_at, pulled_at FROM blobs WHERE digest = @k0",
-            row => new BlobRow(digest, row.GetInt64(0), Time(row.GetInt64(1)), Time(row.GetInt64(2))),
+            row => new BlobRow(digest, row.GetInt64(0), Times.Of(row.GetInt64(1)), Times.Of(row.GetInt64(2))),
             digest.ToString()));
         return row is null ? null : deferred.Over(row);
     }
@@ -223,7 +223,7 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
                 "SELECT digest, size, stored_at, pulled_at FROM blobs WHERE digest > @from ORDER BY digest LIMIT @limit", new { from, limit = PageSize }));
             foreach (var row in page)
             {
-                yield return deferred.Over(new BlobRow(Digest.Parse(row.Digest), row.Size, Time(row.StoredAt), Time(row.PulledAt)));
+                yield return deferred.Over(new BlobRow(Digest.Parse(row.Digest), row.Size, Times.Of(row.StoredAt), Times.Of(row.PulledAt)));
             }
 
             if (page.Count < PageSize)
@@ -348,8 +348,6 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
         await writer.EndAsync();
         await source.DisposeAsync();
     }
-
-    private static DateTimeOffset Time(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds);
 
     private void SetRecorded(long bytes)
     {

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging;
+using Millpond.Server.Cache;
 using Millpond.Server.Cache.Eviction;
 using Millpond.Server.Catalog;
 using Millpond.Server.Configuration;
@@ -13,23 +14,17 @@ namespace Millpond.Server.Lifecycle;
 /// <summary>Lifecycle policies put together, with their background work.</summary>
 public sealed partial class LifecycleServices : IAsyncDisposable
 {
-    /// <summary>What made it fail may fail at once again.</summary>
-    private static readonly TimeSpan AgainAfter = TimeSpan.FromMinutes(1);
-
     private readonly CancellationTokenSource stopping = new();
     private readonly ConcurrentDictionary<(string Repository, bool Force), Lazy<Task<RunOutcome>>> wanted = new();
     private readonly RepositoryRuns runs;
     private readonly ExpirySchedule schedule;
-    private readonly TimeProvider time;
-    private readonly ILogger log;
     private readonly Task background;
 
     /// <summary>Composes them; the first run comes a minute later.</summary>
     public LifecycleServices(
         LifecycleConfiguration configuration, PullThroughRules rules, AvailabilityGuard guard, CatalogDatabase catalog, TimeProvider time, MillpondMetrics metrics, ILoggerFactory logs)
     {
-        this.time = time;
-        log = logs.CreateLogger<LifecycleServices>();
+        var log = logs.CreateLogger<LifecycleServices>();
         var departures = new Departures(catalog.Lifecycle, metrics, time, logs.CreateLogger<Departures>());
         var guarded = new GuardedExpiry(configuration, rules, guard, catalog.Lifecycle, departures, time, logs.CreateLogger<GuardedExpiry>());
         runs = new RepositoryRuns(catalog, departures, guarded, time, logs.CreateLogger<RepositoryRuns>());
@@ -39,7 +34,7 @@ public sealed partial class LifecycleServices : IAsyncDisposable
         metrics.Observe(
             "millpond.lifecycle.held_images", null, "Images that a lifecycle policy would have go, and that may be the last copy.",
             () => [new Measurement<long>(schedule.HeldCount)]);
-        background = InBackgroundAsync();
+        background = Task.Run(() => BackgroundWork.RunAsync(schedule.RunAsync, failure => Log.Failed(log, failure), time, stopping.Token));
     }
 
     public LifecyclePreviews Previews { get; }
@@ -77,28 +72,6 @@ public sealed partial class LifecycleServices : IAsyncDisposable
         finally
         {
             wanted.TryRemove(key, out _);
-        }
-    }
-
-    /// <summary>What fails is said, and begun again: one bad moment must not end it until a restart.</summary>
-    private async Task InBackgroundAsync()
-    {
-        await Task.Yield();
-        while (true)
-        {
-            try
-            {
-                await schedule.RunAsync(stopping.Token);
-            }
-            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception failure)
-            {
-                Log.Failed(log, failure);
-                await Task.Delay(AgainAfter, time, stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
         }
     }
 

@@ -40,14 +40,9 @@ internal sealed class CacheDrop(CatalogDatabase catalog, LinkMemory known, Negat
     /// <inheritdoc cref="TagAsync"/>
     public async Task<bool> BlobAsync(RuleMatch target, Digest digest)
     {
+        // Who deletes it may have had its last byte a moment ago: what is being written down would else stay.
+        await settled(digest);
         var result = await catalog.Contents.DeleteBlobAsync(known.At(target), digest, evenIfNeeded: true);
-        if (result.Outcome != Deletion.Done)
-        {
-            // Who deletes it may have had its last byte a moment ago: what is being written down would else stay.
-            await settled(digest);
-            result = await catalog.Contents.DeleteBlobAsync(known.At(target), digest, evenIfNeeded: true);
-        }
-
         Forget(target, NegativeCache.Blob(digest));
         return result.Outcome == Deletion.Done;
     }

@@ -1,4 +1,5 @@
 using Millpond.Images;
+using Millpond.Server.Catalog.Control;
 
 namespace Millpond.Server.Catalog.Collection;
 
@@ -52,7 +53,7 @@ public sealed class GarbageTable
                 ORDER BY u.digest, u.repository, u.origin LIMIT @limit
                 """,
                 new { digest = after.Digest, repository = after.Repository, origin = after.Origin, renewed = renewed.ToUnixTimeMilliseconds(), limit }))
-            .Select(row => (new LinkKey(row.Digest, row.Repository, row.Origin), Time(row.Since), row.IsUseless != 0)),
+            .Select(row => (new LinkKey(row.Digest, row.Repository, row.Origin), Times.Of(row.Since), row.IsUseless != 0)),
         ]);
 
     /// <summary>Manifests after one, in the order of their digests; whether no repository has it.</summary>
@@ -80,7 +81,7 @@ public sealed class GarbageTable
             new { after, limit })).Select(row =>
         {
             var (isManifest, isBlob) = (row.Manifest != 0 && row.LinkedManifest == 0, row.Blob != 0 && row.Linked == 0);
-            return new UnreferencedRow(Digest.Parse(row.Digest), Time(row.Since), isManifest, isBlob && row.Named == 0, !isManifest && !isBlob);
+            return new UnreferencedRow(Digest.Parse(row.Digest), Times.Of(row.Since), isManifest, isBlob && row.Named == 0, !isManifest && !isBlob);
         }),
     ]);
 
@@ -94,7 +95,7 @@ public sealed class GarbageTable
                 AND NOT EXISTS (SELECT 1 FROM unreferenced u WHERE u.digest = b.digest)
             FROM blobs b WHERE digest > @after ORDER BY digest LIMIT @limit
             """,
-            new { after, limit })).Select(row => new BlobState(Digest.Parse(row.Digest), row.Size, Time(row.PulledAt), (KeptFor)row.Kept, row.IsForgotten != 0)),
+            new { after, limit })).Select(row => new BlobState(Digest.Parse(row.Digest), row.Size, Times.Of(row.PulledAt), (KeptFor)row.Kept, row.IsForgotten != 0)),
     ]);
 
     /// <summary>Whether a stored blob has been of no use since before a time, and nothing keeps it: asked when nobody can push or link it.</summary>
@@ -181,6 +182,4 @@ public sealed class GarbageTable
             committed: () => Collected?.Invoke(new CollectedRows([.. removed], [])));
         return removed.Count;
     }
-
-    private static DateTimeOffset Time(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds);
 }

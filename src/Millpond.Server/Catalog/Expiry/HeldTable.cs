@@ -1,5 +1,6 @@
 using Dapper;
 using Millpond.Images;
+using Millpond.Server.Catalog.Control;
 
 namespace Millpond.Server.Catalog.Expiry;
 
@@ -88,8 +89,6 @@ public sealed class HeldTable
         public long Tries { get; init; }
 
         public HeldRow ToRow() => new(
-            new(RepositoryName.Parse(Repository), new(Origin), null), Images.Digest.Parse(Digest), Priority, Reason, Failing != 0, Time(Since), Time(AskedAt), Time(NextAt), (int)Tries);
-
-        private static DateTimeOffset Time(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds);
+            new(RepositoryName.Parse(Repository), new(Origin), null), Images.Digest.Parse(Digest), Priority, Reason, Failing != 0, Times.Of(Since), Times.Of(AskedAt), Times.Of(NextAt), (int)Tries);
     }
 }

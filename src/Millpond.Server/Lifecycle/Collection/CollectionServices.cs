@@ -13,8 +13,7 @@ namespace Millpond.Server.Lifecycle.Collection;
 /// <summary>Collection, pins and scrub put together, with their background work.</summary>
 public sealed partial class CollectionServices : IAsyncDisposable
 {
-    /// <summary>What made it fail may fail at once again.</summary>
-    private static readonly TimeSpan AgainAfter = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan CountEvery = TimeSpan.FromMinutes(1);
 
     private readonly CancellationTokenSource stopping = new();
     private readonly CatalogDatabase catalog;
@@ -70,37 +69,13 @@ public sealed partial class CollectionServices : IAsyncDisposable
         while (true)
         {
             Interlocked.Exchange(ref pinned, await catalog.Collection.Pins.CountAsync(KeptFor.Pin));
-            await Task.Delay(AgainAfter, time, cancellationToken);
+            await Task.Delay(CountEvery, time, cancellationToken);
         }
     }
 
-    /// <summary>Work that fails is said when it fails, and begun again: one bad moment must not end it until a restart.</summary>
-    private async Task InBackgroundAsync(Func<CancellationToken, Task> work)
-    {
-        // Off the start of the server.
-        await Task.Yield();
-        while (!stopping.IsCancellationRequested)
-        {
-            try
-            {
-                await work(stopping.Token);
-            }
-            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception failure) when (!stopping.IsCancellationRequested)
-            {
-                Log.Failed(log, failure);
-            }
-            catch (Exception) when (stopping.IsCancellationRequested)
-            {
-                return;
-            }
-
-            await Task.Delay(AgainAfter, time, stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
+    /// <summary>Off the start of the server.</summary>
+    private Task InBackgroundAsync(Func<CancellationToken, Task> work) => Task.Run(
+        () => BackgroundWork.RunAsync(work, failure => Log.Failed(log, failure), time, stopping.Token));
 
     private static partial class Log
     {

@@ -20,7 +20,7 @@ internal sealed partial class TrafficRecord : IAsyncDisposable
     private readonly TimeProvider time;
     private readonly ILogger<TrafficRecord> log;
     private readonly DateTimeOffset started;
-    private readonly ITimer writing;
+    private readonly Recurring writing;
     private readonly SemaphoreSlim turn = new(1);
     private (MeasuredTraffic Traffic, long At)? last;
     private long sweptOn;
@@ -33,7 +33,7 @@ internal sealed partial class TrafficRecord : IAsyncDisposable
         this.time = time;
         this.log = log;
         started = time.GetUtcNow();
-        writing = time.CreateTimer(_ => _ = WriteAsync(), null, WriteEvery, WriteEvery);
+        writing = new(time, WriteEvery, WriteAsync);
     }
 
     /// <summary>What was counted until now, or a second ago: one at a time looks, for it is a write and a sum.</summary>
