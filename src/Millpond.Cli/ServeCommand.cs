@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using Millpond.Server;
 using Millpond.Server.Configuration;
+using Millpond.Server.Rehearsal;
 
 namespace Millpond.Cli;
 
@@ -88,7 +89,9 @@ internal static class ServeCommand
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         await using var server = await ServerHost.StartAsync(configuration, TimeProvider.System, logging: null, cancellationToken);
+        var rehearsal = Task.Run(() => FirstPull.RehearseAsync(configuration, TimeProvider.System, stop.Token), CancellationToken.None);
         await server.RunUntilShutdownAsync(stop.Token);
+        await rehearsal;
 
         // The first signal stops in good order; a second one, however it comes, ends the program at once.
         void Stop(PosixSignalContext signal)

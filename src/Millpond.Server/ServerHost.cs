@@ -61,6 +61,8 @@ public sealed partial class ServerHost : IAsyncDisposable
         }
 
         var metrics = parts.Add(new MillpondMetrics());
+        // A tenth of a start, and nobody needs it before the last part.
+        var scrape = parts.Begin(() => new MetricsScrape(metrics));
         listeners.Limit = url => new ConnectionLimit(url, configuration.Connections, metrics, time, logs.CreateLogger<ConnectionLimit>());
         Observe(metrics);
         var catalog = parts.Add(CatalogDatabase.Open(data.CatalogPath, time, logs.CreateLogger<CatalogDatabase>()));
@@ -91,8 +93,7 @@ public sealed partial class ServerHost : IAsyncDisposable
             access.Principals, access.Authorizer, access.Audit, configuration.PublicUrl, metrics, time, logs.CreateLogger<AwsEndpoint>());
         var registry = new RegistryEndpoints(configuration, rules, cache.PullThrough, pushes, access, gate, catalog, time, metrics);
 
-        var scrape = parts.Add(new MetricsScrape(metrics));
-        var operations = new OperationsEndpoints(() => rules.Configuration, new Readiness(data, catalog, store.Damaged, logs.CreateLogger<Readiness>()), cache.UpstreamStates, time, scrape.Build(app.Services), costs.AnswerAsync);
+        var operations = new OperationsEndpoints(() => rules.Configuration, new Readiness(data, catalog, store.Damaged, logs.CreateLogger<Readiness>()), cache.UpstreamStates, time, scrape.Take().Build(app.Services), costs.AnswerAsync);
         var lines = accessLog is null ? null : parts.Add(new AccessLog(accessLog, configuration.Log.FormatOn(isTerminal: false), time));
         var admission = configuration.Admission.IsOn ? AdmissionEndpoint.Create(rules, metrics, logs.CreateLogger<AdmissionEndpoint>()) : null;
         var dispatch = new RequestDispatch(

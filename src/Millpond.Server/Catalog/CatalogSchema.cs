@@ -7,7 +7,10 @@ using Millpond.Server.Catalog.Migrations;
 
 namespace Millpond.Server.Catalog;
 
-/// <summary>Brings a database to the schema of this program. FluentMigrator is started only where there is something to do.</summary>
+/// <summary>
+/// Brings a database to the schema of this program. A new one gets what all migrations leave behind, written down in
+/// <c>Migrations/schema.sql</c> (a test compares them): FluentMigrator is started only where there is something to change.
+/// </summary>
 internal static class CatalogSchema
 {
     /// <summary>The newest migration.</summary>
@@ -29,7 +32,14 @@ internal static class CatalogSchema
         {
             try
             {
-                Run(connection.ConnectionString, Current);
+                if (connection.ExecuteScalar<long>(dialect.Tables) == 0)
+                {
+                    Make(connection, dialect.WholeSchema);
+                }
+                else
+                {
+                    Run(connection.ConnectionString, Current);
+                }
             }
             catch (Exception failure) when (failure.GetBaseException() is DbException cause)
             {
@@ -38,6 +48,17 @@ internal static class CatalogSchema
         }
 
         return found;
+    }
+
+    private static void Make(DbConnection connection, string resource)
+    {
+        using var text = new StreamReader(typeof(CatalogSchema).Assembly.GetManifestResourceStream(resource)!);
+        using var transaction = connection.BeginTransaction();
+        using var command = connection.CreateCommand();
+        command.Transaction = transaction;
+        command.CommandText = text.ReadToEnd();
+        command.ExecuteNonQuery();
+        transaction.Commit();
     }
 
     /// <summary>Applies the migrations up to a version.</summary>

@@ -31,6 +31,12 @@ internal sealed record Dialect
     /// <summary>Counts the tables called <c>@name</c>.</summary>
     public required string TableExists { get; init; }
 
+    /// <summary>Counts all tables.</summary>
+    public required string Tables { get; init; }
+
+    /// <summary>The resource with all statements of a new database.</summary>
+    public required string WholeSchema { get; init; }
+
     public required Func<Exception, bool> IsFull { get; init; }
 
     public required Func<Exception, bool> IsDamaged { get; init; }
@@ -56,6 +62,8 @@ internal sealed record Dialect
         Durable = "PRAGMA synchronous = FULL",
         Relaxed = "PRAGMA synchronous = NORMAL",
         TableExists = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = @name",
+        Tables = "SELECT count(*) FROM sqlite_master",
+        WholeSchema = "Millpond.Server.Catalog.Migrations.schema.sql",
 
         // A full disk shows as SQLITE_IOERR_SHMSIZE where the WAL's index cannot grow.
         IsFull = failure => failure is SqliteException { SqliteErrorCode: 13 } or SqliteException { SqliteExtendedErrorCode: 4874 },

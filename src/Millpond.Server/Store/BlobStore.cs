@@ -164,7 +164,7 @@ public sealed class BlobStore
     /// <summary>Counts a blob that was found here and was not in that sum.</summary>
     public void Found(long length) => Disk.StoreGrew(length);
 
-    /// <summary>Starts a download from its first byte. Its blocks are reserved by <see cref="Staging.ReserveInBackground"/>.</summary>
+    /// <summary>Starts a download from its first byte. It is noted, and its blocks reserved, by <see cref="Staging.SettleInBackground"/>.</summary>
     /// <exception cref="IOException">The disk is full or broken.</exception>
     public Staging Begin(Digest digest, long? size, string rule, string repository, long origin = 0)
     {
@@ -177,16 +177,7 @@ public sealed class BlobStore
             File.SetUnixFileMode(file, PrivateParts.FileMode);
             var staging = new Staging(this, path, file, new StagingNote(digest.ToString(), size, rule, repository, bootId, 0, origin), 0);
             growing[digest] = staging;
-            try
-            {
-                staging.WriteNote(0);
-                return staging;
-            }
-            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-            {
-                staging.Abandon();
-                throw;
-            }
+            return staging;
         }
     }
 

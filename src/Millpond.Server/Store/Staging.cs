@@ -22,10 +22,11 @@ public sealed class Staging
     private readonly string path;
     private StagingNote note;
     private Task flushing = Task.CompletedTask;
-    private Task reserving = Task.CompletedTask;
+    private Task settling = Task.CompletedTask;
     private long written;
     private long flushStarted;
     private volatile bool flushFailed;
+    private bool isNoted;
     private int references = 1;
     private int settled;
 
@@ -37,6 +38,7 @@ public sealed class Staging
         this.note = note;
         this.written = written;
         flushStarted = written;
+        isNoted = written > 0;
         ResumedFrom = written;
         Digest = Digest.Parse(note.Digest);
         store.Disk.StagingGrew(written);
@@ -85,26 +87,29 @@ public sealed class Staging
     }
 
     /// <summary>
-    /// Reserves the disk for the whole blob while its first bytes are on their way to clients: for a gigabyte the file system takes 4 to
-    /// 27 ms. A disk that has not the room after all shows at an append.
+    /// Notes whose download this is and reserves the disk for all of it, while its first bytes are on their way to clients: the note takes a
+    /// millisecond on a busy disk, the reservation of a gigabyte 4 to 27 ms. A disk that has not the room after all shows at an append. After a
+    /// kill in between, and for a blob so small that it is fetched anew as fast, the partial has no note and is swept.
     /// </summary>
     /// <param name="promise">What was promised for it.</param>
     /// <returns>Ends when it was tried; nobody has to wait for it.</returns>
-    public Task ReserveInBackground(DiskPromise promise)
+    public Task SettleInBackground(DiskPromise promise)
     {
-        if (note.Size is not { } size || size - written < SmallestReserve)
+        var size = note.Size;
+        if (size - written < SmallestReserve)
         {
             return Task.CompletedTask;
         }
 
-        reserving = Task.Run(() =>
+        settling = Task.Run(() =>
         {
-            if (NativeMethods.TryReserve(file, size))
+            NoteFirst();
+            if (size is { } whole && NativeMethods.TryReserve(file, whole))
             {
                 promise.Reserved();
             }
         });
-        return reserving;
+        return settling;
     }
 
     /// <summary>One more that reads, for whoever holds one already; pairs with <see cref="Release"/>.</summary>
@@ -138,7 +143,7 @@ public sealed class Staging
     /// <exception cref="IOException">The disk failed; nothing is in the store.</exception>
     public async Task CommitAsync()
     {
-        await Task.WhenAll(flushing, reserving);
+        await Task.WhenAll(flushing, settling);
         if (flushFailed)
         {
             // The kernel reports a lost write once: the next flush would succeed without the bytes.
@@ -160,7 +165,7 @@ public sealed class Staging
             return;
         }
 
-        await Task.WhenAll(flushing, reserving);
+        await Task.WhenAll(flushing, settling);
         try
         {
             // Gives back what was reserved beyond the bytes that are here.
@@ -182,7 +187,7 @@ public sealed class Staging
     /// <summary>Throws the bytes away; readers that have the file open read on.</summary>
     public async Task DiscardAsync()
     {
-        await Task.WhenAll(flushing, reserving);
+        await Task.WhenAll(flushing, settling);
         DeleteFiles();
         Settle();
     }
@@ -208,11 +213,33 @@ public sealed class Staging
         }
     }
 
-    /// <summary>Notes what is being downloaded, before its first byte: a crash then leaves a partial that says whose it is.</summary>
+    /// <summary>Where no flush has come before it, whose note says more.</summary>
+    private void NoteFirst()
+    {
+        lock (noting)
+        {
+            if (isNoted)
+            {
+                return;
+            }
+
+            try
+            {
+                WriteNote(flushed: 0);
+            }
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+            {
+                // A disk that takes no note shows at an append; without one the partial is only not taken up.
+            }
+        }
+    }
+
+    /// <summary>Notes what is being downloaded and how much of it a crash leaves: a partial that says whose it is.</summary>
     internal void WriteNote(long flushed)
     {
         lock (noting)
         {
+            isNoted = true;
             var target = BlobStore.NotePath(path);
             var temporary = target + ".new";
             using (var output = new FileStream(temporary, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = PrivateParts.FileMode }))
@@ -243,13 +270,6 @@ public sealed class Staging
             flushFailed |= isLost;
             Release();
         }
-    }
-
-    /// <summary>Lets go of a file that never began.</summary>
-    internal void Abandon()
-    {
-        DeleteFiles();
-        Settle();
     }
 
     private void DeleteFiles()

@@ -38,7 +38,8 @@ public sealed class ArrowTests
         ["Ecr"] = [.. ServerParts.Except(["Registry", "Admission", "Operations"]), .. Everywhere],
         ["Operations"] = [.. ServerParts.Except(["Registry", "Ecr", "Admission"]), .. Everywhere],
         ["Host"] = [.. ServerParts, .. Everywhere],
-        ["Cli"] = [.. ServerParts.Except(["Registry", "Cache", "Governing", "Store", "Upstream"]), "Host", "Rewriting", .. Everywhere],
+        ["Rehearsal"] = ["Host", .. Everywhere],
+        ["Cli"] = [.. ServerParts.Except(["Registry", "Cache", "Governing", "Store", "Upstream"]), "Host", "Rehearsal", "Rewriting", .. Everywhere],
     }.ToFrozenDictionary();
 
     /// <summary>Inside the cache, folder by folder; the folder's own top puts them together.</summary>
@@ -55,7 +56,7 @@ public sealed class ArrowTests
     }.ToFrozenDictionary();
 
     /// <summary>Where a type of ASP.NET may be named: whole parts, and the endpoints and filters of two others.</summary>
-    private static readonly string[] WebParts = ["Registry", "Ecr", "Admission", "Operations", "Host"];
+    private static readonly string[] WebParts = ["Registry", "Ecr", "Admission", "Operations", "Host", "Rehearsal"];
 
     private static readonly (string Part, string[] FileEndings)[] WebFiles =
     [

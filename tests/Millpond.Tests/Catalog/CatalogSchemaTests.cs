@@ -4,6 +4,7 @@ using FluentMigrator;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Time.Testing;
 using Millpond.Server.Catalog;
+using Millpond.Tests.Architecture;
 
 namespace Millpond.Tests.Catalog;
 
@@ -17,6 +18,43 @@ public sealed class CatalogSchemaTests
             .OfType<long>();
 
         Assert.Equal(CatalogSchema.Current, versions.Max());
+    }
+
+    /// <summary>What a new catalog is made of is what the migrations, one after the other, leave behind: set MILLPOND_UPDATE_DOCS=1 to write it anew after adding one.</summary>
+    [Fact]
+    public void A_new_catalog_is_what_the_migrations_make()
+    {
+        var folder = Directory.CreateTempSubdirectory("millpond-schema-");
+        var database = $"Data Source={folder.FullName}/catalog.db;Pooling=False";
+        CatalogSchema.Run(database, CatalogSchema.Current);
+        using (var connection = new SqliteConnection(database))
+        {
+            var path = Path.Join(SourceTree.Top, "src", "Millpond.Server", "Catalog", "Migrations", "schema.sql");
+            var wanted = SchemaText.Of(connection);
+            if (Environment.GetEnvironmentVariable("MILLPOND_UPDATE_DOCS") == "1")
+            {
+                File.WriteAllText(path, wanted);
+            }
+
+            Assert.Equal(wanted, File.ReadAllText(path));
+        }
+
+        folder.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task A_new_catalog_holds_what_a_migrated_one_holds()
+    {
+        var migrated = Directory.CreateTempSubdirectory("millpond-schema-");
+        CatalogSchema.Run($"Data Source={migrated.FullName}/catalog.db;Pooling=False", CatalogSchema.Current);
+        await using var catalog = new TemporaryCatalog();
+        using (var first = new SqliteConnection($"Data Source={migrated.FullName}/catalog.db;Pooling=False"))
+        using (var second = new SqliteConnection($"Data Source={catalog.Folder}/catalog.db;Pooling=False"))
+        {
+            Assert.Equal(SchemaText.Of(first), SchemaText.Of(second));
+        }
+
+        migrated.Delete(recursive: true);
     }
 
     [Fact]

@@ -97,6 +97,7 @@ public sealed class BlobStoreConformance : IDisposable
         var (digest, bytes) = Blob(50_000);
         var killed = NewStore(bootId: "boot-1").Begin(digest, bytes.Length, "quay", "quay/a");
         killed.Append(bytes.AsSpan(0, 40_000));
+        killed.WriteNote(0);
 
         // The process dies here: nothing is kept or settled, and the note still says that no byte was flushed.
         Assert.Equal(40_000, NewStore(bootId: "boot-1").TryResume(digest)!.Written);
@@ -111,6 +112,7 @@ public sealed class BlobStoreConformance : IDisposable
         var (digest, bytes) = Blob(50_000);
         var killed = NewStore(bootId: "boot-1").Begin(digest, bytes.Length, "quay", "quay/a", origin: 7);
         killed.Append(bytes.AsSpan(0, 10_000));
+        killed.WriteNote(0);
         Assert.Equal(("quay/a", 7L), NewStore(bootId: "boot-1").FindPartialOwner(digest));
 
         killed.Disown();

@@ -19,7 +19,7 @@ public sealed class TrimTests
         var staging = killed.Begin(blob.Digest, 64 * Megabyte, "up", "up/team/app");
         using var promise = killed.Disk.TryPromise(64 * Megabyte, out _)!;
         staging.Append(blob.ToArray());
-        await staging.ReserveInBackground(promise);
+        await staging.SettleInBackground(promise);
         var path = Path.Join(folder.File("staging"), $"{blob.Digest.Algorithm}-{blob.Digest.Hex}");
         Assert.SkipUnless(await AllocatedAsync(path) > 32 * Megabyte, "This file system reserves nothing.");
 

@@ -92,7 +92,7 @@ internal sealed partial class FillDownload(
         fill.Start(run.Staging!, body.Size);
         if (run.Promise is not null)
         {
-            _ = run.Staging!.ReserveInBackground(run.Promise);
+            _ = run.Staging!.SettleInBackground(run.Promise);
         }
 
         return await CopyAsync(run, body) ? await finish.RunAsync(run, body) : FillOutcome.Ended;

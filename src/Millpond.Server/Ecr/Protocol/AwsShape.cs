@@ -7,7 +7,14 @@ namespace Millpond.Server.Ecr.Protocol;
 /// <summary>What a member of a request must be; what is wrong is told in AWS's words, without the value.</summary>
 public sealed record AwsShape
 {
-    private AwsShape(JsonValueKind kind) => Kind = kind;
+    /// <summary>Made when first matched: an expression that cannot backtrack takes a millisecond or more and its memory, and few of the operations' are ever used.</summary>
+    private readonly Lazy<Regex>? pattern;
+
+    private AwsShape(JsonValueKind kind, [StringSyntax(StringSyntaxAttribute.Regex)] string? pattern = null)
+    {
+        Kind = kind;
+        this.pattern = pattern is null ? null : new(() => new Regex(@"\A(?:" + pattern + @")\z", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking));
+    }
 
     public JsonValueKind Kind { get; }
 
@@ -15,7 +22,7 @@ public sealed record AwsShape
 
     public long Max { get; private init; } = long.MaxValue;
 
-    public Regex? Pattern { get; private init; }
+    public Regex? Pattern => pattern?.Value;
 
     public IReadOnlyList<string>? Choices { get; private init; }
 
@@ -27,11 +34,10 @@ public sealed record AwsShape
 
     public static AwsShape Boolean { get; } = new(JsonValueKind.True);
 
-    public static AwsShape Text(long min = 0, long max = long.MaxValue, [StringSyntax(StringSyntaxAttribute.Regex)] string? pattern = null) => new(JsonValueKind.String)
+    public static AwsShape Text(long min = 0, long max = long.MaxValue, [StringSyntax(StringSyntaxAttribute.Regex)] string? pattern = null) => new(JsonValueKind.String, pattern)
     {
         Min = min,
         Max = max,
-        Pattern = pattern is null ? null : new Regex(@"\A(?:" + pattern + @")\z", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking),
     };
 
     public static AwsShape Choice(params string[] choices) => new(JsonValueKind.String) { Choices = choices };

@@ -1,0 +1,45 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Millpond.Server.Rehearsal;
+
+/// <summary>An image that nobody has made: a manifest, its config and one layer, the same each time.</summary>
+internal sealed class RehearsedImage
+{
+    public const string Repository = "rehearsal";
+    public const string Tag = "latest";
+    public const string ManifestType = "application/vnd.oci.image.manifest.v1+json";
+
+    /// <summary>More than what comes with the head of an answer, so that the layer takes the whole way through a fill.</summary>
+    private const int LayerSize = 256 << 10;
+
+    private readonly Dictionary<string, byte[]> blobs = [];
+
+    public RehearsedImage()
+    {
+        var config = Add("{}"u8.ToArray());
+        var layer = Add(new byte[LayerSize]);
+        Manifest = Encoding.UTF8.GetBytes(
+            $$"""
+            {"schemaVersion":2,"mediaType":"{{ManifestType}}","config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":"{{config}}","size":2},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"{{layer}}","size":{{LayerSize}}}]}
+            """);
+        ManifestDigest = DigestOf(Manifest);
+    }
+
+    public byte[] Manifest { get; }
+
+    public string ManifestDigest { get; }
+
+    public IEnumerable<string> Blobs => blobs.Keys;
+
+    public byte[]? Blob(string digest) => blobs.GetValueOrDefault(digest);
+
+    private static string DigestOf(byte[] content) => "sha256:" + Convert.ToHexStringLower(SHA256.HashData(content));
+
+    private string Add(byte[] content)
+    {
+        var digest = DigestOf(content);
+        blobs.Add(digest, content);
+        return digest;
+    }
+}
