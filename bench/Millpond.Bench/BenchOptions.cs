@@ -37,15 +37,21 @@ internal sealed record BenchOptions
 
     public int ColdClients { get; init; } = 50;
 
-    /// <summary>The measurements to make; empty = all.</summary>
+    /// <summary>Small and short, to see whether it works.</summary>
+    public bool IsQuick { get; init; }
+
+    /// <summary>The measurements to make; empty = all but <see cref="WantsGrowth"/>.</summary>
     public IReadOnlyList<string> Only { get; init; } = [];
 
     /// <summary>Those that pull an image.</summary>
     public static IReadOnlyList<string> PullWork { get; } = ["start", "warm-manifest", "warm-small", "warm-blob", "tls", "cold", "many", "outage", "token", "push", "collection"];
 
+    /// <summary>Takes a quarter of an hour, and makes a table of its own: only where it is named.</summary>
+    public bool WantsGrowth => Only.Contains("growth");
+
     public bool Wants(string measurement) => Only.Count == 0 || Only.Contains(measurement);
 
-    /// <summary><c>--millpond FILE [--before FILE] [--history FILE --commit ID] [--quick] [--rounds N] [--only start,warm-manifest,warm-small,warm-blob,tls,cold,many,outage,push,token,collection,admit,rewrite]</c>.</summary>
+    /// <summary><c>--millpond FILE [--before FILE] [--history FILE --commit ID] [--quick] [--rounds N] [--only start,warm-manifest,warm-small,warm-blob,tls,cold,many,outage,push,token,collection,admit,rewrite,growth]</c>.</summary>
     public static BenchOptions Parse(IReadOnlyList<string> arguments)
     {
         var options = new BenchOptions { Millpond = "" };
@@ -53,7 +59,7 @@ internal sealed record BenchOptions
         {
             options = arguments[at] switch
             {
-                "--quick" => options with { BlobSize = 128L << 20, SharedBlobSize = 32L << 20, SmallBlobSize = 16L << 20, Rounds = 1, ManifestSeconds = 2, ManifestFiles = 700 },
+                "--quick" => options with { IsQuick = true, BlobSize = 128L << 20, SharedBlobSize = 32L << 20, SmallBlobSize = 16L << 20, Rounds = 1, ManifestSeconds = 2, ManifestFiles = 700 },
                 "--millpond" => options with { Millpond = Value(arguments, ref at) },
                 "--before" => options with { Before = Value(arguments, ref at) },
                 "--history" => options with { History = Value(arguments, ref at) },

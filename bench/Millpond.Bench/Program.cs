@@ -27,6 +27,14 @@ try
         await new Rewrites(options, report).MeasureAsync(folder, limit.Token);
     }
 
+    if (options.WantsGrowth)
+    {
+        var image = BenchImage.Write(Path.Join(folder, "image"), options);
+        using var origin = await Origin.StartAsync(Path.Join(folder, "origin"), image, options);
+        Console.WriteLine(await new Growth(options, origin).MeasureAsync(folder, limit.Token));
+        return;
+    }
+
     Console.WriteLine(report.ToMarkdown());
     if (options.History is { } history)
     {

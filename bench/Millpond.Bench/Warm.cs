@@ -91,7 +91,7 @@ internal sealed class Warm(BenchOptions options, BenchImage image, Origin origin
     internal static Task<Load> LoadManifestAsync(string folder, Uri address, int seconds, CancellationToken cancellationToken, params string[] further) =>
         LoadAsync(folder, ManifestConnections, address, seconds, cancellationToken, further);
 
-    private static async Task<Load> LoadAsync(string folder, int connections, Uri address, int seconds, CancellationToken cancellationToken, params string[] further)
+    internal static async Task<Load> LoadAsync(string folder, int connections, Uri address, int seconds, CancellationToken cancellationToken, params string[] further)
     {
         var script = Path.Join(folder, "manifest.lua");
         await File.WriteAllTextAsync(script, Wrk.Done, cancellationToken);

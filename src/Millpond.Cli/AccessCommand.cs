@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Millpond.Cli.Access;
+using Millpond.Cli.Editing;
 using Millpond.Server.Access;
 using Millpond.Server.Configuration;
 

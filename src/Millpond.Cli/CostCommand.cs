@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text;
 using System.Text.Json;
 using Millpond.Cli.Costs;
+using Millpond.Cli.Editing;
 
 namespace Millpond.Cli;
 

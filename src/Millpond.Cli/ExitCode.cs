@@ -1,3 +1,5 @@
+using Millpond.Cli.Editing;
+
 namespace Millpond.Cli;
 
 /// <summary>What verbs on files tell a script.</summary>

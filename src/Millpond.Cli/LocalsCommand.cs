@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Millpond.Cli.RuleSources;
 using Millpond.Server.Configuration;
 
 namespace Millpond.Cli;

@@ -1,5 +1,7 @@
 using System.CommandLine;
+using Millpond.Cli.Editing;
 using Millpond.Cli.Files;
+using Millpond.Cli.RuleSources;
 using Millpond.Rewriting.Records;
 
 namespace Millpond.Cli;
@@ -9,7 +11,7 @@ internal static class RestoreCommand
 {
     public static Command Create(Streams streams)
     {
-        var files = new FileOptions();
+        var files = new EditOptions();
         var rules = new RuleOptions();
         var record = new Option<FileInfo?>("--record") { Description = "The record that rewrite --record kept.", HelpName = "FILE" };
         var under = new Option<DirectoryInfo?>("--under")

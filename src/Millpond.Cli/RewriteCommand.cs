@@ -1,5 +1,7 @@
 using System.CommandLine;
 using Millpond.Cli.Charts;
+using Millpond.Cli.Editing;
+using Millpond.Cli.RuleSources;
 using Millpond.Rewriting.Edits;
 
 namespace Millpond.Cli;
@@ -9,7 +11,7 @@ internal static class RewriteCommand
 {
     public static Command Create(Streams streams)
     {
-        var files = new FileOptions();
+        var files = new EditOptions();
         var rules = new RuleOptions();
         var recordOption = new Option<FileInfo?>("--record") { Description = "Keep what was changed, so that restore gives every byte back.", HelpName = "FILE" };
         var command = new Command("rewrite", "Rewrite image references to the cache; nothing else in the files changes.") { recordOption };

@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using System.Text;
 using Millpond.Cli.Charts;
+using Millpond.Cli.Editing;
+using Millpond.Cli.RuleSources;
 using Millpond.Cli.Warming;
 using Millpond.Rewriting.Edits;
 using Millpond.Server.Configuration;

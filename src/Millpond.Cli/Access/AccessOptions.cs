@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text;
+using Millpond.Cli.Editing;
 using Millpond.Server.Access.Signatures;
 
 namespace Millpond.Cli.Access;

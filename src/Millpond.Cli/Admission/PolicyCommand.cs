@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Millpond.Cli.RuleSources;
 using Millpond.Images;
 using Millpond.Server.Admission;
 using Millpond.Server.Configuration;

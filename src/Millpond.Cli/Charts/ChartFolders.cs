@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Millpond.Cli.Editing;
 using Millpond.Rewriting.Charts;
 
 namespace Millpond.Cli.Charts;

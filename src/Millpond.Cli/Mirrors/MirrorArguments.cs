@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.CommandLine;
+using Millpond.Cli.RuleSources;
 using Millpond.Images;
 using Millpond.Server.Configuration;
 

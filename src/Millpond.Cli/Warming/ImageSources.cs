@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Millpond.Cli.Editing;
 using Millpond.Cli.Files;
 using Millpond.Images;
 using Millpond.Rewriting.Edits;

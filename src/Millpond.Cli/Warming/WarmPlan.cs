@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Millpond.Cli.RuleSources;
 using Millpond.Images;
 
 namespace Millpond.Cli.Warming;

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
-using Millpond.Cli;
+using Millpond.Cli.Editing;
 using Millpond.Rewriting.Edits;
 
 namespace Millpond.Tests.Cli;

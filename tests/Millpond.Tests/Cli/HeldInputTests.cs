@@ -1,4 +1,4 @@
-using Millpond.Cli;
+using Millpond.Cli.Editing;
 
 namespace Millpond.Tests.Cli;
 

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using Millpond.Cli;
+using Millpond.Cli.Editing;
 using Millpond.Cli.Files;
 using Millpond.Cli.Warming;
 using Millpond.Rewriting.Records;

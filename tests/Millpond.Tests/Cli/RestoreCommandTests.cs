@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.IO.Pipes;
 using System.Text;
 using Millpond.Cli;
+using Millpond.Cli.Editing;
 using Millpond.Rewriting.Records;
 using Millpond.Tests.Fixtures;
 using Millpond.Tests.Rewriting;

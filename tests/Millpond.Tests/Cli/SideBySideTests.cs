@@ -1,4 +1,5 @@
 using Millpond.Cli;
+using Millpond.Cli.Editing;
 
 namespace Millpond.Tests.Cli;
 

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Time.Testing;
 using Millpond.Cli;
+using Millpond.Cli.RuleSources;
 using Millpond.Cli.Warming;
 using Millpond.Images;
 using Millpond.Tests.Fixtures;

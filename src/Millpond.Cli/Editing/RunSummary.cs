@@ -1,7 +1,7 @@
 using System.Globalization;
 using Millpond.Rewriting.Edits;
 
-namespace Millpond.Cli;
+namespace Millpond.Cli.Editing;
 
 /// <summary>Counts what a run on files changed and what it left alone and why: four images of six that stay must not be silence.</summary>
 /// <param name="done">What was done to references: rewritten, restored.</param>

@@ -2,7 +2,7 @@ using Millpond.Cli.Files;
 using Millpond.Rewriting.Edits;
 using Millpond.Rewriting.Records;
 
-namespace Millpond.Cli;
+namespace Millpond.Cli.Editing;
 
 /// <summary>What is in a short file, found before its turn to be told.</summary>
 /// <param name="Before">The file as it is, where that is to be recorded.</param>

@@ -3,7 +3,7 @@ using Millpond.Cli.Files;
 using Millpond.Images;
 using Millpond.Rewriting.Places;
 
-namespace Millpond.Cli;
+namespace Millpond.Cli.RuleSources;
 
 /// <summary>The options that say which references go where; every verb on references has them.</summary>
 internal sealed class RuleOptions

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text;
 using Millpond.Rewriting.Edits;
 
-namespace Millpond.Cli;
+namespace Millpond.Cli.Editing;
 
 /// <summary>
 /// The difference that edits make, in the form of <c>diff -u</c>. It is made from the edits and one pass over the file, so it is exact to

@@ -1,4 +1,4 @@
-namespace Millpond.Cli;
+namespace Millpond.Cli.Editing;
 
 /// <summary>What all verbs on files do alike: select files, and turn what goes wrong into a line and an exit code.</summary>
 internal static class FileVerb

@@ -4,7 +4,7 @@ using Millpond.Rewriting.Places;
 using Millpond.Rewriting.Records;
 using Millpond.Server.Telemetry;
 
-namespace Millpond.Cli;
+namespace Millpond.Cli.Editing;
 
 /// <summary>Runs a rewriter over files in one of the modes; rewriting and restoring differ only in their rules.</summary>
 /// <param name="summary">Gets what was found.</param>

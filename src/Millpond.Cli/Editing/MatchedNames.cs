@@ -1,7 +1,7 @@
 using Millpond.Images;
 using Millpond.Rewriting.Edits;
 
-namespace Millpond.Cli;
+namespace Millpond.Cli.Editing;
 
 /// <summary>
 /// Watches for kustomizations whose <c>images[].name</c> no longer matches because the base that said it was rewritten in the same run:

@@ -7,7 +7,7 @@ using Millpond.Rewriting.Places;
 using Millpond.Rewriting.Records;
 using Millpond.Server.Telemetry;
 
-namespace Millpond.Cli;
+namespace Millpond.Cli.Editing;
 
 /// <summary>
 /// Restores files: to the byte where a record knows the file as it is now; else by the rules, with the original texts of those places

@@ -1,4 +1,4 @@
-namespace Millpond.Cli;
+namespace Millpond.Cli.Editing;
 
 /// <summary>Does the same with many things on all cores, and gives what comes of them in their own order.</summary>
 internal static class SideBySide

@@ -1,4 +1,4 @@
-namespace Millpond.Cli;
+namespace Millpond.Cli.Editing;
 
 /// <summary>Standard input, held so that it can be read more than once: in memory, or in a temporary file where it is long.</summary>
 internal sealed class HeldInput : IDisposable

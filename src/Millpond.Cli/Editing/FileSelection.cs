@@ -1,7 +1,7 @@
 using Millpond.Cli.Files;
 using Millpond.Rewriting.Formats;
 
-namespace Millpond.Cli;
+namespace Millpond.Cli.Editing;
 
 /// <summary>The files that a command line names: files themselves, <c>-</c> for standard input, and what a folder holds.</summary>
 /// <param name="PassedOver">What a folder holds under the name of such a file and is none, or is somewhere else.</param>

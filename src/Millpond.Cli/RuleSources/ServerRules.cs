@@ -2,7 +2,7 @@ using System.Net;
 using System.Text.Json;
 using Millpond.Images;
 
-namespace Millpond.Cli;
+namespace Millpond.Cli.RuleSources;
 
 /// <summary>The rules of a running server, by <c>GET /-/rules</c>.</summary>
 internal static class ServerRules

@@ -1,7 +1,7 @@
 using Millpond.Images;
 using Millpond.Rewriting.Edits;
 
-namespace Millpond.Cli;
+namespace Millpond.Cli.RuleSources;
 
 /// <summary>The cache and the rules by which references come to it.</summary>
 internal sealed class RuleSet(RegistryAddress registry, IEnumerable<RewriteMapping> mappings, RewriteOptions options)

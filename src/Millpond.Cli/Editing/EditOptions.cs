@@ -1,9 +1,9 @@
 using System.CommandLine;
 
-namespace Millpond.Cli;
+namespace Millpond.Cli.Editing;
 
 /// <summary>The options of verbs that change files: which, and what is done with the result.</summary>
-internal sealed class FileOptions
+internal sealed class EditOptions
 {
     private readonly Argument<string[]> paths = new("PATH")
     {

@@ -2,7 +2,7 @@ using Millpond.Images;
 using Millpond.Server.Configuration;
 using Millpond.Server.Rules;
 
-namespace Millpond.Cli;
+namespace Millpond.Cli.RuleSources;
 
 /// <summary>Rules with where they come from: the registry that they name, if any, and each rule with whether it is set up.</summary>
 internal sealed record RuleSource(string? Registry, IReadOnlyList<RewriteMapping> Mappings, string DefaultTiers)

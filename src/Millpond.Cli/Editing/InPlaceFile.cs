@@ -1,6 +1,6 @@
 using Millpond.Cli.Files;
 
-namespace Millpond.Cli;
+namespace Millpond.Cli.Editing;
 
 /// <summary>Changes a file where it is, by a new content that takes its place at once.</summary>
 internal static class InPlaceFile

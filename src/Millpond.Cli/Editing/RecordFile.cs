@@ -1,7 +1,7 @@
 using Millpond.Cli.Files;
 using Millpond.Rewriting.Records;
 
-namespace Millpond.Cli;
+namespace Millpond.Cli.Editing;
 
 /// <summary>
 /// The file of <c>--record</c>. It is written before the first file is changed, and added to by later runs: without it the originals

@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using Millpond.Images;
 using Millpond.Server.Configuration;
 
-namespace Millpond.Cli;
+namespace Millpond.Cli.RuleSources;
 
 /// <summary>The value of <c>--tiers</c>: <c>default</c>, <c>opt-in</c>, <c>all</c>, or presets by their prefixes, by comma.</summary>
 internal static class Tiers
