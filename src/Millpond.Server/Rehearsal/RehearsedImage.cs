@@ -10,8 +10,8 @@ internal sealed class RehearsedImage
     public const string Tag = "latest";
     public const string ManifestType = "application/vnd.oci.image.manifest.v1+json";
 
-    /// <summary>More than what comes with the head of an answer, so that the layer takes the whole way through a fill.</summary>
-    private const int LayerSize = 256 << 10;
+    /// <summary>More than what is reserved on the disk in one piece, so that the layer takes the whole way through a fill.</summary>
+    private const int LayerSize = 5 << 20;
 
     private readonly Dictionary<string, byte[]> blobs = [];
 

@@ -88,29 +88,20 @@ public sealed class Staging
 
     /// <summary>
     /// Notes whose download this is and reserves the disk for all of it, while its first bytes are on their way to clients: the note takes a
-    /// millisecond on a busy disk, the reservation of a gigabyte 4 to 27 ms. A disk that has not the room after all shows at an append. After a
-    /// kill in between, and for a blob so small that it is fetched anew as fast, the partial has no note and is swept.
+    /// millisecond on a busy disk, the reservation of a gigabyte 4 to 27 ms. A disk that has not the room after all shows at an append; a partial that
+    /// was killed before it was noted is swept.
     /// </summary>
     /// <param name="promise">What was promised for it.</param>
-    /// <returns>Ends when it was tried; nobody has to wait for it.</returns>
+    /// <returns>Ends when both were tried; nobody has to wait for it.</returns>
     public Task SettleInBackground(DiskPromise promise)
     {
-        var size = note.Size;
-        if (size - written < SmallestReserve)
-        {
-            return Task.CompletedTask;
-        }
-
-        settling = Task.Run(() =>
-        {
-            NoteFirst();
-            if (size is { } whole && NativeMethods.TryReserve(file, whole))
-            {
-                promise.Reserved();
-            }
-        });
+        Noted = Task.Run(NoteFirst);
+        settling = note.Size is { } size && size - written >= SmallestReserve ? Task.WhenAll(Noted, Task.Run(() => Reserve(size, promise))) : Noted;
         return settling;
     }
+
+    /// <summary>Ends when it was noted, or the disk took no note. Before its last byte is anybody's: after a kill the whole blob is still known by it.</summary>
+    public Task Noted { get; private set; } = Task.CompletedTask;
 
     /// <summary>One more that reads, for whoever holds one already; pairs with <see cref="Release"/>.</summary>
     public void AddReference() => Interlocked.Increment(ref references);
@@ -210,6 +201,14 @@ public sealed class Staging
             {
                 // A folder in which nothing can be deleted takes no bytes of the other's either.
             }
+        }
+    }
+
+    private void Reserve(long size, DiskPromise promise)
+    {
+        if (NativeMethods.TryReserve(file, size))
+        {
+            promise.Reserved();
         }
     }
 

@@ -74,6 +74,7 @@ public sealed class GreedyClientTests : IDisposable
     public async Task Sixteen_thousand_requests_with_15_KB_of_ns_leave_no_memory_taken()
     {
         await using var millpond = await MillpondProcess.StartAsync(folder.File("data"), ["--upstream", $"quay={FakeUpstream.RefusedAddress}"]);
+        await millpond.WhenRehearsedAsync(folder.File("data"));
         var before = millpond.Memory;
         await Task.WhenAll(Enumerable.Range(0, 16).Select(connection => AskAsync(millpond.Address, connection, 1000)));
 

@@ -29,7 +29,9 @@ public sealed class KilledFillTests
             await PullManifestAsync(http, millpond);
             var pull = http.GetAsync(new Uri(millpond.Address, BlobPath + Layer.Digest), HttpCompletionOption.ResponseHeadersRead);
             await gate.WhenReached();
-            await WhenAsync(() => Staged(folder) >= sent);
+
+            // Whose it is stands there a moment after its first bytes; without that nothing of it could be trusted.
+            await WhenAsync(() => Staged(folder) >= sent && Directory.EnumerateFiles(folder.File("staging"), "*.json").Any());
             await millpond.KillAsync();
             await Assert.ThrowsAnyAsync<Exception>(async () => await (await pull).Content.ReadAsByteArrayAsync());
         }

@@ -10,6 +10,9 @@ namespace Millpond.Tests.Fixtures;
 /// <summary>The program as a child process, built for release: what is killed, limited and measured.</summary>
 public sealed partial class MillpondProcess : IAsyncDisposable
 {
+    /// <summary>It begins when the server listens; who comes later than this has missed it.</summary>
+    private static readonly TimeSpan MostBeforeRehearsal = TimeSpan.FromSeconds(2);
+
     private readonly Process process;
     private readonly StringBuilder output = new();
     private readonly TaskCompletionSource<Uri> listening = NewPromise();
@@ -96,6 +99,19 @@ public sealed partial class MillpondProcess : IAsyncDisposable
         {
             await millpond.DisposeAsync();
             throw;
+        }
+    }
+
+    /// <summary>Waits until the pull that a fresh process makes for itself has come and gone: what it takes is no client's doing.</summary>
+    public async Task WhenRehearsedAsync(string data)
+    {
+        var folder = Path.Join(data, "rehearsal");
+        var start = TimeProvider.System.GetTimestamp();
+        var wasSeen = false;
+        while (Directory.Exists(folder) || !wasSeen && TimeProvider.System.GetElapsedTime(start) < MostBeforeRehearsal)
+        {
+            wasSeen |= Directory.Exists(folder);
+            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System);
         }
     }
 

@@ -34,6 +34,7 @@ internal sealed partial class FillFinish(
             known.Link(owner, fill.Digest);
         }
 
+        await staging.Noted;
         fill.Complete(staging.Written);
         if (body.LastResult is not null)
         {
