@@ -75,6 +75,7 @@ internal sealed record Contender(string Name, string Repository, Func<string, Ur
         return ServerProcess.StartAsync(port, Path.Join(folder, "log"), "docker-registry", "serve", configuration);
     }
 
+    /// <summary>Without tcp_nopush: with it a small answer from the cache waits 40 ms for an acknowledgement (828 requests/s of 64 KiB instead of 30,000).</summary>
     private static Task<ServerProcess> StartNginxAsync(string folder, Uri upstream, string further)
     {
         var port = ServerProcess.FreePort();
@@ -82,7 +83,7 @@ internal sealed record Contender(string Name, string Repository, Func<string, Ur
         File.WriteAllText(configuration, NginxFile.With(folder, $$"""
             proxy_cache_path {{folder}}/data levels=1:2 keys_zone=images:10m max_size=50g inactive=1d use_temp_path=off;
             server {
-              listen 127.0.0.1:{{port}}; access_log off;
+              listen 127.0.0.1:{{port}}; access_log off; tcp_nopush off;
               location / {
                 proxy_pass {{upstream.GetLeftPart(UriPartial.Authority)}}; proxy_http_version 1.1;
                 proxy_cache images; proxy_cache_valid 200 1d; proxy_cache_lock on; proxy_cache_lock_timeout 1h; proxy_cache_lock_age 1h;

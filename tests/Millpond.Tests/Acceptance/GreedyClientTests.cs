@@ -128,6 +128,10 @@ public sealed class GreedyClientTests : IDisposable
             using var clients = new HashingClients(first.Address);
             await clients.ManifestAsync("quay/team/cached", "1");
             Assert.Equal(cached.Digest, (await clients.BlobAsync("quay/team/cached", cached.Digest)).Digest);
+
+            // Its client has it before the disk has: a kill in between is another test's, and another promise.
+            using var metrics = new HttpClient { BaseAddress = first.Address };
+            await WhenAsync(async () => (await metrics.GetStringAsync("/metrics")).Contains("outcome=\"stored\"", StringComparison.Ordinal));
             await clients.ManifestAsync("quay/team/killed", "1");
             var gate = upstream.Park(killed.Digest, after: Megabyte);
             var pull = clients.BlobAsync("quay/team/killed", killed.Digest);
