@@ -12,7 +12,7 @@ using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(30), TimeProv
 try
 {
     var report = new Report(options);
-    if (BenchOptions.PullWork.Any(options.Wants))
+    if (options.WantsGrowth || BenchOptions.PullWork.Any(options.Wants))
     {
         await MeasurePullsAsync(report);
     }
@@ -27,16 +27,12 @@ try
         await new Rewrites(options, report).MeasureAsync(folder, limit.Token);
     }
 
-    if (options.WantsGrowth)
+    if (report.HasAny)
     {
-        var image = BenchImage.Write(Path.Join(folder, "image"), options);
-        using var origin = await Origin.StartAsync(Path.Join(folder, "origin"), image, options);
-        Console.WriteLine(await new Growth(options, origin).MeasureAsync(folder, limit.Token));
-        return;
+        Console.WriteLine(report.ToMarkdown());
     }
 
-    Console.WriteLine(report.ToMarkdown());
-    if (options.History is { } history)
+    if (report.HasAny && options.History is { } history)
     {
         var heading = File.Exists(history) ? "" : Report.HistoryHeading() + "\n";
         File.AppendAllText(history, heading + report.ToHistoryLine(DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime)) + "\n");
@@ -52,6 +48,11 @@ async Task MeasurePullsAsync(Report report)
     var image = BenchImage.Write(Path.Join(folder, "image"), options);
     using var origin = await Origin.StartAsync(Path.Join(folder, "origin"), image, options);
     var contenders = Contender.All(options);
+    if (options.WantsGrowth)
+    {
+        Console.WriteLine(await new Growth(options, origin).MeasureAsync(folder, limit.Token));
+    }
+
     if (options.Wants("start"))
     {
         await new Starts(options, image, origin, report).MeasureAsync(folder, contenders, limit.Token);

@@ -62,6 +62,9 @@ internal sealed class Report(BenchOptions options)
 
     private readonly Dictionary<(Work Work, string Name), List<double>> values = [];
 
+    /// <summary>Whether anything was measured that stands in it.</summary>
+    public bool HasAny => values.Count > 0;
+
     public void Add(Work work, string name, double value)
     {
         if (!values.TryGetValue((work, name), out var list))

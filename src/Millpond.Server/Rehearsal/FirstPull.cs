@@ -1,5 +1,5 @@
-using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
+using Millpond.Images;
 using Millpond.Server.Configuration;
 
 namespace Millpond.Server.Rehearsal;
@@ -29,16 +29,17 @@ public static class FirstPull
         var folder = Path.Join(configuration.Data, FolderName);
         try
         {
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            limit.CancelAfter(Limit);
+            using var limit = new CancellationTokenSource(Limit, time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
             Discard(folder);
-            await RehearseAsync(folder, configuration, time, limit.Token);
+            await RehearseAsync(folder, configuration, time, either.Token);
             // What starting has left would stay for hours in a server that has little to do.
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
             return true;
         }
-        catch (Exception failure) when (failure is ServerStartException or IOException or UnauthorizedAccessException or HttpRequestException or OperationCanceledException or CryptographicException)
+        catch (Exception)
         {
+            // Its border: whatever goes wrong here is no fault of the real server, whose stop awaits this.
             return false;
         }
         finally
@@ -52,8 +53,7 @@ public static class FirstPull
         var image = new RehearsedImage();
         await using var upstream = await RehearsedUpstream.StartAsync(image, cancellationToken);
         var rule = new PullThroughRule { Prefix = "own", UpstreamName = "localhost", Upstream = upstream.Address, Proxy = "none", Tls = new UpstreamTls { Insecure = true } };
-        var scheme = configuration.Tls is null ? Uri.UriSchemeHttp : configuration.Listen[0].Scheme;
-        var own = new ServerConfiguration { Listen = [new Uri($"{scheme}://127.0.0.1:0")], Tls = configuration.Tls, Data = folder, Rules = [rule] };
+        var own = new ServerConfiguration { Listen = [new Uri($"{configuration.Listen[0].Scheme}://127.0.0.1:0")], Tls = configuration.Tls, Data = folder, Rules = [rule] };
         await using var server = await ServerHost.StartAsync(own, time, logging => logging.ClearProviders(), cancellationToken);
         using var handler = new SocketsHttpHandler { UseProxy = false, SslOptions = { RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null } };
         using var client = new HttpClient(handler) { BaseAddress = server.Addresses[0] };
@@ -63,7 +63,7 @@ public static class FirstPull
         string[] paths = [.. image.Blobs.Select(blob => $"{at}blobs/{blob}").Prepend($"{at}manifests/{RehearsedImage.Tag}")];
         foreach (var path in paths.Concat(paths).Append($"{at}manifests/{image.ManifestDigest}"))
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { { "Accept", RehearsedImage.ManifestType } } };
+            using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { { "Accept", ManifestTypes.OciManifest } } };
             using var response = await client.SendAsync(request, cancellationToken);
             response.EnsureSuccessStatusCode();
         }

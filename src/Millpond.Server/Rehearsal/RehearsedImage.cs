@@ -1,5 +1,5 @@
-using System.Security.Cryptography;
 using System.Text;
+using Millpond.Images;
 
 namespace Millpond.Server.Rehearsal;
 
@@ -8,7 +8,6 @@ internal sealed class RehearsedImage
 {
     public const string Repository = "rehearsal";
     public const string Tag = "latest";
-    public const string ManifestType = "application/vnd.oci.image.manifest.v1+json";
 
     /// <summary>More than what is reserved on the disk in one piece, so that the layer takes the whole way through a fill.</summary>
     private const int LayerSize = 5 << 20;
@@ -21,9 +20,9 @@ internal sealed class RehearsedImage
         var layer = Add(new byte[LayerSize]);
         Manifest = Encoding.UTF8.GetBytes(
             $$"""
-            {"schemaVersion":2,"mediaType":"{{ManifestType}}","config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":"{{config}}","size":2},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"{{layer}}","size":{{LayerSize}}}]}
+            {"schemaVersion":2,"mediaType":"{{ManifestTypes.OciManifest}}","config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":"{{config}}","size":2},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"{{layer}}","size":{{LayerSize}}}]}
             """);
-        ManifestDigest = DigestOf(Manifest);
+        ManifestDigest = Digest.Sha256(Manifest).ToString();
     }
 
     public byte[] Manifest { get; }
@@ -34,11 +33,9 @@ internal sealed class RehearsedImage
 
     public byte[]? Blob(string digest) => blobs.GetValueOrDefault(digest);
 
-    private static string DigestOf(byte[] content) => "sha256:" + Convert.ToHexStringLower(SHA256.HashData(content));
-
     private string Add(byte[] content)
     {
-        var digest = DigestOf(content);
+        var digest = Digest.Sha256(content).ToString();
         blobs.Add(digest, content);
         return digest;
     }

@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using Millpond.Images;
 
 namespace Millpond.Server.Rehearsal;
 
@@ -77,7 +78,7 @@ internal sealed class RehearsedUpstream : IAsyncDisposable
         if (path.Contains("/manifests/", StringComparison.Ordinal))
         {
             context.Response.Headers["Docker-Content-Digest"] = image.ManifestDigest;
-            return SendAsync(context, RehearsedImage.ManifestType, image.Manifest);
+            return SendAsync(context, ManifestTypes.OciManifest, image.Manifest);
         }
 
         if (image.Blob(last) is { } blob)

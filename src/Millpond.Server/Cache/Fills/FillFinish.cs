@@ -25,6 +25,9 @@ internal sealed partial class FillFinish(
             return await RefuseAsync(run, body, actual);
         }
 
+        // Before it is looked at who has deleted it: nothing is waited for between that and its link.
+        await staging.Noted;
+
         // Who brought all of it has it. Of several only those were taken for one who were proven, and linked, before.
         // Before it is whole: who asks when it is must find whose it is.
         var owner = body.Sources.Count > 1 ? body.Target : body.Sources.FirstOrDefault(fill.LedBy);
@@ -34,7 +37,6 @@ internal sealed partial class FillFinish(
             known.Link(owner, fill.Digest);
         }
 
-        await staging.Noted;
         fill.Complete(staging.Written);
         if (body.LastResult is not null)
         {
