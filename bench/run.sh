@@ -1,5 +1,5 @@
 #!/bin/bash
-# run.sh [--quick] [--rounds N] [--only start,warm-manifest,warm-small,warm-blob,tls,cold,many,outage,push,token,collection,admit,rewrite,growth] [--before FILE] [--history]: Millpond beside
+# run.sh [--quick] [--rounds N] [--only start,warm-manifest,warm-small,warm-blob,tls,cold,many,outage,push,token,collection,admit,rewrite,growth] [--before FILE] [--beside NAME,NAME] [--history]: Millpond beside
 # docker-registry, nginx (whole and with slices) and Varnish (for reviews, beside an endpoint that reads and allows), on this machine, in one
 # run, over loopback. --before names another published program to measure beside it: the state before a change. --history appends the ratios
 # to bench/HISTORY.md. Prints the table on standard output (as RESULTS.md holds it), progress on standard error. Needs 10 GB below /tmp, and

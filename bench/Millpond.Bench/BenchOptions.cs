@@ -43,6 +43,9 @@ internal sealed record BenchOptions
     /// <summary>The measurements to make; empty = all but <see cref="WantsGrowth"/>.</summary>
     public IReadOnlyList<string> Only { get; init; } = [];
 
+    /// <summary>The contenders to measure beside Millpond; empty = all. For a first look at a change: the bounds need all.</summary>
+    public IReadOnlyList<string> Beside { get; init; } = [];
+
     /// <summary>Those that pull an image.</summary>
     public static IReadOnlyList<string> PullWork { get; } = ["start", "warm-manifest", "warm-small", "warm-blob", "tls", "cold", "many", "outage", "token", "push", "collection"];
 
@@ -51,7 +54,7 @@ internal sealed record BenchOptions
 
     public bool Wants(string measurement) => Only.Count == 0 || Only.Contains(measurement);
 
-    /// <summary><c>--millpond FILE [--before FILE] [--history FILE --commit ID] [--quick] [--rounds N] [--only start,warm-manifest,warm-small,warm-blob,tls,cold,many,outage,push,token,collection,admit,rewrite,growth]</c>.</summary>
+    /// <summary><c>--millpond FILE [--before FILE] [--beside NAME,NAME] [--history FILE --commit ID] [--quick] [--rounds N] [--only start,warm-manifest,warm-small,warm-blob,tls,cold,many,outage,push,token,collection,admit,rewrite,growth]</c>.</summary>
     public static BenchOptions Parse(IReadOnlyList<string> arguments)
     {
         var options = new BenchOptions { Millpond = "" };
@@ -65,6 +68,7 @@ internal sealed record BenchOptions
                 "--history" => options with { History = Value(arguments, ref at) },
                 "--commit" => options with { Commit = Value(arguments, ref at) },
                 "--rounds" => options with { Rounds = int.Parse(Value(arguments, ref at), CultureInfo.InvariantCulture) },
+                "--beside" => options with { Beside = Value(arguments, ref at).Split(',') },
                 "--only" => options with { Only = Value(arguments, ref at).Split(',') },
                 var other => throw new ArgumentException($"unknown argument {other}"),
             };

@@ -22,6 +22,9 @@ internal sealed record Contender(string Name, string Repository, Func<string, Ur
     public string BlobPath(BenchBlob blob) => $"/v2/{Repository}/blobs/{blob.Digest}";
 
     public static IReadOnlyList<Contender> All(BenchOptions options) =>
+        [.. Known(options).Where(one => options.Beside.Count == 0 || one.Name is Millpond or Before || options.Beside.Contains(one.Name))];
+
+    private static IReadOnlyList<Contender> Known(BenchOptions options) =>
     [
         new(Millpond, $"bench/{BenchImage.Repository}", (folder, upstream) => StartMillpondAsync(options.Millpond, folder, upstream, "24h")),
         .. options.Before is { } before

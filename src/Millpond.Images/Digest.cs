@@ -19,7 +19,14 @@ public readonly record struct Digest
 
     private readonly string? text;
 
-    private Digest(string text) => this.text = text;
+    /// <summary>Found once: a pull looks a digest up in several tables. Randomised for each process, as those of strings are, against made-up collisions.</summary>
+    private readonly int hash;
+
+    private Digest(string text)
+    {
+        this.text = text;
+        hash = text.GetHashCode(StringComparison.Ordinal);
+    }
 
     /// <summary>Whether this is the default value, which names no content.</summary>
     public bool IsEmpty => text is null;
@@ -95,6 +102,12 @@ public readonly record struct Digest
     /// <exception cref="FormatException">The hash has another length than the algorithm's.</exception>
     public static Digest FromHash(string algorithm, ReadOnlySpan<byte> hash) =>
         Parse(string.Concat(algorithm, ":", Convert.ToHexStringLower(hash)));
+
+    /// <inheritdoc/>
+    public bool Equals(Digest other) => hash == other.hash && text == other.text;
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => hash;
 
     /// <inheritdoc/>
     public override string ToString() => text ?? "";

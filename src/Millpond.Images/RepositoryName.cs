@@ -13,7 +13,14 @@ public readonly record struct RepositoryName : IComparable<RepositoryName>
 
     private readonly string? text;
 
-    private RepositoryName(string text) => this.text = text;
+    /// <summary>Found once: a pull looks a name up in several tables. Randomised for each process, as those of strings are, against made-up collisions.</summary>
+    private readonly int hash;
+
+    private RepositoryName(string text)
+    {
+        this.text = text;
+        hash = text.GetHashCode(StringComparison.Ordinal);
+    }
 
     /// <summary>Whether this is the default value, which names nothing.</summary>
     public bool IsEmpty => text is null;
@@ -83,6 +90,12 @@ public readonly record struct RepositoryName : IComparable<RepositoryName>
             && text.AsSpan().StartsWith(prefix, StringComparison.Ordinal)
             && TryParse(text.AsSpan(prefix.Length + 1), out rest);
     }
+
+    /// <inheritdoc/>
+    public bool Equals(RepositoryName other) => hash == other.hash && text == other.text;
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => hash;
 
     /// <inheritdoc/>
     public override string ToString() => text ?? "";
