@@ -198,7 +198,7 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter
 
                 try
                 {
-                    await SendRestAsync(piece.Buffer, piece.Length, 0, cancellationToken);
+                    await SendRestAsync(piece.Buffer, piece.Length, before.TryPeek(out var next) && next.Buffer is null ? SendWithMore(piece) : 0, cancellationToken);
                 }
                 finally
                 {
@@ -229,6 +229,9 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter
         isSending = false;
         return Result();
     }
+
+    /// <summary>Headers before a file: a packet of their own would wake the client twice. What is not taken is sent as always, which also says why.</summary>
+    private int SendWithMore(Piece piece) => Math.Max(0, (int)NativeMethods.SendWithMore(socket.SafeHandle, piece.Buffer.AsSpan(0, piece.Length)));
 
     private async ValueTask SendRestAsync(byte[] bytes, int length, int sent, CancellationToken cancellationToken)
     {
