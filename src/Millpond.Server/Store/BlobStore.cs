@@ -171,10 +171,14 @@ public sealed class BlobStore
         var path = StagingPath(digest);
         lock (partials)
         {
-            DropPartialLocked(digest);
-            File.Delete(path);
-            var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
-            File.SetUnixFileMode(file, PrivateParts.FileMode);
+            // Nearly always nothing stands in the way, and to look first would be four calls before the first byte of a pull.
+            if (StoreFiles.TryCreate(path) is not { } file)
+            {
+                DropPartialLocked(digest);
+                File.Delete(path);
+                file = StoreFiles.TryCreate(path) ?? throw new IOException($"{path} cannot be taken away.");
+            }
+
             var staging = new Staging(this, path, file, new StagingNote(digest.ToString(), size, rule, repository, bootId, 0, origin), 0);
             growing[digest] = staging;
             return staging;

@@ -1,8 +1,26 @@
+using Microsoft.Win32.SafeHandles;
+
 namespace Millpond.Server.Store;
 
 /// <summary>What is done to single files of the store.</summary>
 internal static class StoreFiles
 {
+    /// <summary>Makes a file that nobody else can read; null where one of this name is there.</summary>
+    /// <exception cref="IOException">The disk is full or broken.</exception>
+    public static SafeFileHandle? TryCreate(string path)
+    {
+        try
+        {
+            var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+            File.SetUnixFileMode(file, PrivateParts.FileMode);
+            return file;
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            return null;
+        }
+    }
+
     /// <summary>Deletes a file whose length stays known; false where it is not here or cannot be deleted.</summary>
     public static bool TryDelete(FileInfo file)
     {

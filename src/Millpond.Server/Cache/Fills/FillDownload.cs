@@ -155,6 +155,12 @@ internal sealed partial class FillDownload(
     /// <summary>Whether it was stored after the pull had looked for it: two who look at the same moment must not download it twice.</summary>
     private async ValueTask<bool> IsStoredAsync(Fill fill)
     {
+        // The file first: where there is none, which is the rule, the catalog has nothing to say.
+        if (store.FindLength(fill.Digest) is null)
+        {
+            return false;
+        }
+
         using var stored = (await known.FindStoredSizeAsync(fill.Digest) ?? fill.Size) is { } length ? store.TryOpen(fill.Digest, length) : null;
         return stored is not null;
     }

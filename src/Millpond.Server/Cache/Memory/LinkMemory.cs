@@ -43,6 +43,9 @@ internal sealed class LinkMemory(CatalogDatabase catalog, Origins origins)
         return at.Origin == Origin.Nobody ? new(false) : links.TryGet(Key(at, digest), out _) ? new(true) : ReadLinkAsync(at, digest);
     }
 
+    /// <summary>Whether it is, by memory alone: enough for one who has just read the catalog, since whatever is linked meanwhile is linked here.</summary>
+    public bool IsLinkedMeanwhile(RuleMatch target, Digest digest) => At(target) is var at && at.Origin != Origin.Nobody && links.TryGet(Key(at, digest), out _);
+
     /// <summary>Whether the repository's own upstream has brought the digest, for this repository or another, to the same credential.</summary>
     public ValueTask<bool> IsBroughtAsync(RuleMatch target, Digest digest) =>
         At(target).Origin is var origin && origin == Origin.Nobody ? new(false) : catalog.IsLinkedAsync(origin, digest);

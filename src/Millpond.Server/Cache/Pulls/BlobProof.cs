@@ -44,13 +44,13 @@ internal sealed class BlobProof(
 
     private readonly SingleFlight<(RepositoryName, Digest), Proof> proofs = new(stopping);
 
-    public async Task<Proof> RunAsync(RuleMatch target, Digest digest, Asker asker, CancellationToken cancellationToken)
-    {
-        if (await known.IsLinkedAsync(target, digest))
-        {
-            return new Proof(ProofVerdict.Proven);
-        }
+    public async Task<Proof> RunAsync(RuleMatch target, Digest digest, Asker asker, CancellationToken cancellationToken) => await known.IsLinkedAsync(target, digest)
+        ? new Proof(ProofVerdict.Proven)
+        : await OfUnlinkedAsync(target, digest, asker, cancellationToken);
 
+    /// <summary>As <see cref="RunAsync"/>, for one who has just read in the catalog that it is not linked.</summary>
+    public async Task<Proof> OfUnlinkedAsync(RuleMatch target, Digest digest, Asker asker, CancellationToken cancellationToken)
+    {
         // A client joins what was begun in the background, so that it costs one request; but that is refused first where little is left of a limit.
         var proof = await JoinAsync();
         return !asker.Reason.IsBackground() && proof.Failure is { Kind: PullFailureKind.Throttled } ? await JoinAsync() : proof;
@@ -60,13 +60,13 @@ internal sealed class BlobProof(
 
     private async Task<Proof> ProveAsync(RuleMatch target, Digest digest, Asker asker, CancellationToken cancellationToken)
     {
-        if (await known.IsLinkedAsync(target, digest))
+        if (known.IsLinkedMeanwhile(target, digest))
         {
             return new Proof(ProofVerdict.Proven);
         }
 
-        var listed = await known.FindStoredSizeAsync(digest);
-        if (store.TryOpen(digest, listed) is { } stored)
+        // The file first: where there is none, which is the rule for a cold blob, the catalog has nothing to say.
+        if (store.FindLength(digest) is not null && await known.FindStoredSizeAsync(digest) is var listed && store.TryOpen(digest, listed) is { } stored)
         {
             using (stored)
             {

@@ -119,16 +119,19 @@ internal sealed class BlobPull(
         ValueTask<bool> linked, ValueTask<StoredBlob?> opened, RuleMatch target, Digest digest, PullOptions options, CancellationToken cancellationToken)
     {
         var wasOpened = linked.IsCompletedSuccessfully;
-        if (await linked && (wasOpened ? await opened : await OpenAsync(target, digest)) is { } stored)
+        var isLinked = await linked;
+        if (isLinked && (wasOpened ? await opened : await OpenAsync(target, digest)) is { } stored)
         {
             catalog.Touch(digest, time.GetUtcNow());
             return new PullResult<BlobContent>(new StoredContent(stored), CacheStatus.Hit, null);
         }
 
-        return await GetColdAsync(target, digest, options, cancellationToken);
+        return await GetColdAsync(target, digest, isLinked, options, cancellationToken);
     }
 
-    private async Task<PullResult<BlobContent>> GetColdAsync(RuleMatch target, Digest digest, PullOptions options, CancellationToken cancellationToken)
+    /// <param name="isLinked">What the catalog has just said: it is not read again for each step to the upstream, whose first byte somebody waits for.</param>
+    private async Task<PullResult<BlobContent>> GetColdAsync(
+        RuleMatch target, Digest digest, bool isLinked, PullOptions options, CancellationToken cancellationToken)
     {
         if (options.IsFromHereOnly)
         {
@@ -141,14 +144,16 @@ internal sealed class BlobPull(
             return refused.ToFailure(target.Rule, PullFailureKind.BlobUnknown);
         }
 
-        var wasLinked = await known.IsLinkedAsync(target, digest);
+        var wasLinked = isLinked || known.IsLinkedMeanwhile(target, digest);
         if (wasLinked && fills.Find(digest) is null && await known.FindStoredSizeAsync(digest) is null && store.FindLength(digest) is { } unlisted)
         {
             // Nothing but its name says that it is right: it is hashed before it is served.
             await adoption.AdoptAsync(digest, unlisted, target, cancellationToken);
         }
 
-        var proof = await proofs.RunAsync(target, digest, options.AsProof, cancellationToken);
+        var proof = wasLinked
+            ? await proofs.RunAsync(target, digest, options.AsProof, cancellationToken)
+            : await proofs.OfUnlinkedAsync(target, digest, options.AsProof, cancellationToken);
         if (proof.Failure is { } unproven)
         {
             return unproven;
