@@ -17,6 +17,9 @@ internal sealed class LoopbackNames
 
     private readonly PullThroughRules rules;
 
+    /// <summary>The Host header that was last found to be one of the names which never change: a client sends the same with each request.</summary>
+    private volatile string? lastGood;
+
     public LoopbackNames(ServerConfiguration configuration, PullThroughRules rules)
     {
         this.rules = rules;
@@ -35,10 +38,19 @@ internal sealed class LoopbackNames
             return true;
         }
 
+        if (host.Value == lastGood)
+        {
+            return true;
+        }
+
         var name = host.Host.TrimEnd('.');
-        return (listener.Kind == ListenerKind.Admission ? reviewNames : names).Contains(name)
-            || rules.IsRuleHost(name)
-            || name.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase)
-            || (IPAddress.TryParse(name, out var address) && IPAddress.IsLoopback(address));
+        if (names.Contains(name) || name.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase)
+            || (IPAddress.TryParse(name, out var address) && IPAddress.IsLoopback(address)))
+        {
+            lastGood = host.Value;
+            return true;
+        }
+
+        return rules.IsRuleHost(name) || listener.Kind == ListenerKind.Admission && reviewNames.Contains(name);
     }
 }

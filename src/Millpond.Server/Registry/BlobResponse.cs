@@ -57,18 +57,22 @@ public sealed class BlobResponse(TimeProvider time, MillpondMetrics metrics)
 
         content.Expect(part.Start, part.Length);
         var output = length is null ? null : context.Features.Get<SocketOutput>();
-        var first = ArrayPool<byte>.Shared.Rent(FirstBlockSize);
+        byte[]? first = null;
         try
         {
-            var block = first.AsMemory(0, (int)Math.Clamp(part.Length, 1, FirstBlockSize));
-
             // Where the first bytes stand in a file nothing can fail any more. Else one byte of an empty blob too: an upstream that sends nothing
             // for another digest shows at the end only.
-            var isGivable = output is not null && IsGivable(content.FindFile(part.Start, part.Length));
-            var read = isGivable ? 0 : await content.ReadAsync(block, part.Start, context.RequestAborted);
+            ReadOnlyMemory<byte>? read = null;
+            if (output is null || !IsGivable(content.FindFile(part.Start, part.Length)))
+            {
+                first = ArrayPool<byte>.Shared.Rent(FirstBlockSize);
+                var block = first.AsMemory(0, (int)Math.Clamp(part.Length, 1, FirstBlockSize));
+                read = block[..await content.ReadAsync(block, part.Start, context.RequestAborted)];
+            }
+
             SetHeaders(context.Response.Headers, digest, status);
             SetExtent(context.Response, part, length);
-            var (sent, isCut) = await CopyAsync(new(context, content, part, output), length is not null, isGivable ? default(ReadOnlyMemory<byte>?) : block[..read], rule);
+            var (sent, isCut) = await CopyAsync(new(context, content, part, output), length is not null, read, rule);
             if (isCut)
             {
                 context.Abort();
@@ -82,7 +86,10 @@ public sealed class BlobResponse(TimeProvider time, MillpondMetrics metrics)
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(first);
+            if (first is not null)
+            {
+                ArrayPool<byte>.Shared.Return(first);
+            }
         }
     }
 
@@ -130,7 +137,7 @@ public sealed class BlobResponse(TimeProvider time, MillpondMetrics metrics)
 
         var sent = 0L;
         var steps = 0;
-        using var peer = new PeerWatch(context, time);
+        using var peer = new PeerWatch(context, answer.Output ?? context.Features.Get<SocketOutput>(), time);
         try
         {
             await context.Response.StartAsync(context.RequestAborted);

@@ -9,11 +9,11 @@ namespace Millpond.Server.Registry;
 /// generously: a full socket buffer of 4 MB wakes the sender only when a third of it is free, which takes an honest reader at 5 KB/s more than
 /// four minutes.
 /// </summary>
-internal sealed class PeerWatch(HttpContext context, TimeProvider time) : IDisposable
+/// <param name="output">What can tell; null where the connection cannot.</param>
+internal sealed class PeerWatch(HttpContext context, SocketOutput? output, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
-    private readonly SocketOutput? output = context.Features.Get<SocketOutput>();
     private ITimer? timer;
     private long acknowledged;
 
