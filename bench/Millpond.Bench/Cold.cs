@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+
 namespace Millpond.Bench;
 
 /// <summary>What is not cached yet: one client of a paced upstream, and many at once.</summary>
@@ -10,6 +13,8 @@ internal sealed class Cold(BenchOptions options, BenchImage image, Origin origin
             var straight = await Download.GetAsync(origin.Paced, $"/v2/{BenchImage.Repository}/blobs/{image.Big.Digest}", cancellationToken);
             report.Add(Work.ColdTime, Report.Straight, straight.Whole.TotalSeconds);
             report.Add(Work.ColdFirstByte, Report.Straight, straight.FirstByte.TotalMilliseconds);
+            var hashing = HashingCpu();
+
             // Another first one each round: who comes after a rest of the machine has it easier.
             foreach (var contender in contenders.Skip(round % contenders.Count).Concat(contenders.Take(round % contenders.Count)))
             {
@@ -19,7 +24,12 @@ internal sealed class Cold(BenchOptions options, BenchImage image, Origin origin
                     var pull = await Download.GetAsync(server.Address, contender.BlobPath(image.Big), cancellationToken);
                     report.Add(Work.ColdTime, contender.Name, pull.Whole.TotalSeconds);
                     report.Add(Work.ColdFirstByte, contender.Name, pull.FirstByte.TotalMilliseconds);
-                    report.Add(Work.ColdCpu, contender.Name, (server.CpuSeconds - before) / image.Big.Gigabytes);
+                    var cpu = (server.CpuSeconds - before) / image.Big.Gigabytes;
+                    report.Add(Work.ColdCpu, contender.Name, cpu);
+                    if (contender.Name == Contender.Nginx)
+                    {
+                        report.Add(Work.ColdCpu, Report.NginxHashing, cpu + hashing);
+                    }
                 });
             }
         }
@@ -41,6 +51,22 @@ internal sealed class Cold(BenchOptions options, BenchImage image, Origin origin
                 report.Add(Work.ManyUpstream, contender.Name, (origin.BlobBytesSent - sent) / (double)image.Shared.Size);
             });
         }
+    }
+
+    /// <summary>Seconds of CPU for SHA-256 of a gigabyte, in blocks as they come from a socket, nothing else running.</summary>
+    private static double HashingCpu()
+    {
+        const int Blocks = 1024;
+        var block = new byte[256 * 1024];
+        Random.Shared.NextBytes(block);
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var watch = Stopwatch.StartNew();
+        for (var count = 0; count < Blocks; count++)
+        {
+            hash.AppendData(block);
+        }
+
+        return watch.Elapsed.TotalSeconds / ((double)Blocks * block.Length / 1e9);
     }
 
     /// <summary>A contender that has the manifest and one small blob, nothing of the others: what is measured is a pull, not the start of a runtime.</summary>

@@ -58,7 +58,10 @@ internal sealed class Report(BenchOptions options)
     public const string Static = "nginx static";
     public const string Straight = "straight";
 
-    private static readonly string[] all = [Contender.Millpond, Contender.Before, Contender.DockerRegistry, Contender.Nginx, Contender.Slices, Contender.Varnish, Static, Straight, Contender.Empty, Rewrites.Yq];
+    /// <summary>What nginx's cache costs, and beside it SHA-256 of the same bytes.</summary>
+    public const string NginxHashing = "nginx + hashing";
+
+    private static readonly string[] all = [Contender.Millpond, Contender.Before, Contender.DockerRegistry, Contender.Nginx, Contender.Slices, Contender.Varnish, NginxHashing, Static, Straight, Contender.Empty, Rewrites.Yq];
 
     private readonly Dictionary<(Work Work, string Name), List<double>> values = [];
 
