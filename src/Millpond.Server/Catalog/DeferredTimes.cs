@@ -55,8 +55,9 @@ internal sealed class DeferredTimes(TimeProvider time)
     /// <summary>Writes what waits; entries that a reader needs until then stay until the commit.</summary>
     public async Task FlushAsync(CatalogWriter writer)
     {
-        // In the order in which they happened: the manifest that was pulled last is whose layer is pulled.
-        foreach (var some in pulls.OrderBy(static pull => pull.Value).Chunk(WrittenAtOnce))
+        // In the order in which they happened: the manifest that was pulled last is whose layer is pulled. Of a copy that the dictionary makes: to order
+        // it itself, its length is taken first and its content later, which throws where a pull comes between.
+        foreach (var some in pulls.ToArray().OrderBy(static pull => pull.Value).Chunk(WrittenAtOnce))
         {
             await writer.WriteAsync(connection => Array.ForEach(some, pull => EvictionWrites.Pulled(connection, pull.Key.ToString(), pull.Value)));
             Array.ForEach(some, pull => pulls.TryRemove(pull));

@@ -30,6 +30,34 @@ public sealed class DeferredTimesTests
     }
 
     [Fact]
+    public async Task What_is_pulled_while_times_are_written_does_not_keep_them_from_it()
+    {
+        await using var catalog = new TemporaryCatalog();
+        for (var number = 0; number < 6_000; number++)
+        {
+            // So many that to copy them takes a moment.
+            catalog.Database.Touch(Digest.Parse($"sha256:{number:x64}"), catalog.Now);
+        }
+
+        using var isPulling = new ManualResetEventSlim();
+        var pulling = Task.Run(
+            () =>
+            {
+                for (var number = 6_000; number < 10_000; number++)
+                {
+                    catalog.Database.Touch(Digest.Parse($"sha256:{number:x64}"), catalog.Now);
+                    isPulling.Set();
+                }
+            },
+            TestContext.Current.CancellationToken);
+        isPulling.Wait(TestContext.Current.CancellationToken);
+
+        await catalog.Database.Order.WritePullsAsync();
+
+        await pulling;
+    }
+
+    [Fact]
     public async Task A_check_time_in_the_future_can_be_put_right()
     {
         await using var catalog = new TemporaryCatalog();
