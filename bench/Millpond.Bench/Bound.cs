@@ -28,6 +28,8 @@ internal sealed record Bound(string Name, Work Work, string? Against, bool AtLea
         new("memory after the warm rows, MB", Work.MemoryAfter, null, AtLeast: false, 150),
         new("cold time ÷ straight from upstream", Work.ColdTime, Report.Straight, AtLeast: false, 1.02),
         new("cold first byte ÷ straight from upstream", Work.ColdFirstByte, Report.Straight, AtLeast: false, 2),
+        new("cold server CPU s/GB", Work.ColdCpu, null, AtLeast: false, 1.6),
+
         // Who verifies what it stores has to hash it, which no other but docker-registry does.
         new("cold server CPU s/GB ÷ (nginx proxy_cache + hashing)", Work.ColdCpu, Report.NginxHashing, AtLeast: false, 1.1),
         new("many cold clients: upstream bytes ÷ blob size", Work.ManyUpstream, null, AtLeast: false, 1.001),

@@ -30,15 +30,6 @@ internal sealed class Warm(BenchOptions options, BenchImage image, Origin origin
                 }
             }
 
-            if (options.Wants("warm-manifest"))
-            {
-                foreach (var (contender, server) in servers)
-                {
-                    // Unmeasured: what is asked for is the pace of a server that has had some work, not how soon a fresh one's code is compiled for it.
-                    await LoadManifestAsync(folder, new Uri(server.Address, contender.ManifestPath), options.ManifestSeconds, cancellationToken);
-                }
-            }
-
             // Rounds go round the contenders, so that a noisy minute of the machine falls on all of them.
             for (var round = 0; round < options.Rounds; round++)
             {

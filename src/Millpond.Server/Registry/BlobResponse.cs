@@ -26,7 +26,7 @@ public sealed class BlobResponse(TimeProvider time, MillpondMetrics metrics)
     /// <summary>What is read where bytes are waited for that can be sent from their file: enough to make a packet of.</summary>
     private const int AwaitedSize = 64 * 1024;
 
-    /// <summary>The fewest bytes of a file that the kernel sends. Measured: of 8 KiB a copy costs as much, of 17 KiB a quarter more, of 32 KiB twice.</summary>
+    /// <summary>The fewest bytes of a file that the kernel sends. Measured: of 8 KiB a copy costs as much, of 17 KiB a quarter more, of 32 KiB two thirds.</summary>
     private const int SmallestGrant = 16 * 1024;
 
     /// <summary>Steps without a wait, after which others have their turn.</summary>
