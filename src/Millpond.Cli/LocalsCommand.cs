@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Millpond.Cli.RuleSources;
 using Millpond.Server.Configuration;
 
@@ -11,7 +12,6 @@ namespace Millpond.Cli;
 /// </summary>
 internal static class LocalsCommand
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     private static readonly Option<string> Format = new Option<string>("--format")
     {
@@ -58,7 +58,7 @@ internal static class LocalsCommand
         var width = names.Max(name => name.Key.Length);
         return format switch
         {
-            "json" => JsonSerializer.Serialize(names.ToDictionary(), Indented) + "\n",
+            "json" => JsonSerializer.Serialize(names.ToDictionary(), LocalsJson.Default.DictionaryStringString) + "\n",
             "env" => Lines(name => $"{name.Key.ToUpperInvariant()}={name.Value}"),
             // Below global, so that subcharts see them.
             "helm" => "global:\n" + Lines(name => $"  {name.Key}: \"{name.Value}\""),
@@ -69,3 +69,7 @@ internal static class LocalsCommand
         string Lines(Func<KeyValuePair<string, string>, string> line) => string.Concat(names.Select(name => line(name) + "\n"));
     }
 }
+
+[JsonSourceGenerationOptions(WriteIndented = true)]
+[JsonSerializable(typeof(Dictionary<string, string>))]
+internal sealed partial class LocalsJson : JsonSerializerContext;

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Millpond.Cli.Files;
 
 namespace Millpond.Cli.Mirrors;
@@ -96,7 +97,7 @@ internal sealed class PlacedFile(string path)
         Directory.CreateDirectory(FolderOf(target));
         record = new Record(record is null ? ReadIfAny() : record.Before, Hash(bytes), origin, folders);
         // First what is needed to put it back, then the change.
-        Replace(RecordPath, JsonSerializer.SerializeToUtf8Bytes(record), OwnerOnly);
+        Replace(RecordPath, JsonSerializer.SerializeToUtf8Bytes(record, PlacedJson.Default.Record), OwnerOnly);
         Replace(target, bytes);
         return Placement.Written;
     }
@@ -201,7 +202,7 @@ internal sealed class PlacedFile(string path)
         KeptFile.Refuse(RecordPath);
         try
         {
-            return File.Exists(RecordPath) ? JsonSerializer.Deserialize<Record>(File.ReadAllBytes(RecordPath)) : null;
+            return File.Exists(RecordPath) ? JsonSerializer.Deserialize(File.ReadAllBytes(RecordPath), PlacedJson.Default.Record) : null;
         }
         catch (JsonException e)
         {
@@ -213,5 +214,8 @@ internal sealed class PlacedFile(string path)
     /// <param name="Written">The digest of what was written.</param>
     /// <param name="Origin">The cache that was written into it.</param>
     /// <param name="Folders">The folders that were made for it, innermost first.</param>
-    private sealed record Record(byte[]? Before, string Written, string Origin, string[] Folders);
+    internal sealed record Record(byte[]? Before, string Written, string Origin, string[] Folders);
 }
+
+[JsonSerializable(typeof(PlacedFile.Record))]
+internal sealed partial class PlacedJson : JsonSerializerContext;

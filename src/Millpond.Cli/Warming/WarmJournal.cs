@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Millpond.Cli.Files;
 
 namespace Millpond.Cli.Warming;
@@ -58,7 +59,7 @@ internal sealed class WarmJournal : IDisposable
     {
         lock (gate)
         {
-            writer.Write(JsonSerializer.Serialize(new Line(server, platforms, Key(image)), JsonSerializerOptions.Web) + "\n");
+            writer.Write(JsonSerializer.Serialize(new Line(server, platforms, Key(image)), JournalJson.Default.Line) + "\n");
         }
     }
 
@@ -80,7 +81,7 @@ internal sealed class WarmJournal : IDisposable
     {
         try
         {
-            return text.Length == 0 ? null : JsonSerializer.Deserialize<Line>(text, JsonSerializerOptions.Web);
+            return text.Length == 0 ? null : JsonSerializer.Deserialize(text, JournalJson.Default.Line);
         }
         catch (JsonException)
         {
@@ -88,5 +89,9 @@ internal sealed class WarmJournal : IDisposable
         }
     }
 
-    private sealed record Line(string Server, string Platforms, string Image);
+    internal sealed record Line(string Server, string Platforms, string Image);
 }
+
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
+[JsonSerializable(typeof(WarmJournal.Line))]
+internal sealed partial class JournalJson : JsonSerializerContext;

@@ -7,26 +7,27 @@ using Millpond.Server.Catalog.Expiry;
 namespace Millpond.Server.Access;
 
 /// <summary>What is set on a repository beside its policies: kept under its name.</summary>
+/// <remarks>Settable, since what reads JSON would otherwise set a member that is not there to nothing, whatever it is at first.</remarks>
 public sealed record RepositorySettings
 {
     public const string Kind = "repository";
     public const string LifecycleKind = LifecycleTable.PolicyKind;
 
-    public string Mutability { get; init; } = "MUTABLE";
+    public string Mutability { get; set; } = "MUTABLE";
 
     /// <summary>Patterns of tags that are the other way round, in the order in which they were given.</summary>
-    public IReadOnlyList<string> Exclusions { get; init; } = [];
+    public IReadOnlyList<string> Exclusions { get; set; } = [];
 
-    public bool ScanOnPush { get; init; }
+    public bool ScanOnPush { get; set; }
 
-    public string EncryptionType { get; init; } = "AES256";
+    public string EncryptionType { get; set; } = "AES256";
 
-    public string? KmsKey { get; init; }
+    public string? KmsKey { get; set; }
 
-    public DateTimeOffset? CreatedAt { get; init; }
+    public DateTimeOffset? CreatedAt { get; set; }
 
     public static async ValueTask<RepositorySettings> ReadAsync(ControlTables control, string repository) =>
-        await control.Settings.FindAsync(Kind, repository) is { } row ? JsonSerializer.Deserialize<RepositorySettings>(row.Value)! : new();
+        await control.Settings.FindAsync(Kind, repository) is { } row ? JsonSerializer.Deserialize(row.Value, AccessJson.Default.RepositorySettings)! : new();
 
     /// <summary>The kinds of all that is kept under a repository's name.</summary>
     public static ImmutableArray<string> Kinds { get; } = [Kind, LifecycleKind, ResourcePolicies.RepositoryKind, ResourceTags.Kind];
@@ -34,7 +35,7 @@ public sealed record RepositorySettings
     public Task WriteAsync(ControlTables control, string repository, DateTimeOffset now) => control.Settings.PutAsync(Kind, repository, ToText(), now);
 
     /// <summary>As it is kept.</summary>
-    public string ToText() => JsonSerializer.Serialize(this);
+    public string ToText() => JsonSerializer.Serialize(this, AccessJson.Default.RepositorySettings);
 
     /// <summary>Whether a tag, once there, may not be made to mean something else.</summary>
     public bool IsImmutable(string tag)

@@ -11,7 +11,7 @@ public static class ResourceTags
 
     public static async ValueTask<IReadOnlyDictionary<string, string>> ReadAsync(ControlTables control, string repository) =>
         await control.Settings.FindAsync(Kind, repository) is { } row
-            ? JsonSerializer.Deserialize<Dictionary<string, string>>(row.Value)!
+            ? JsonSerializer.Deserialize(row.Value, AccessJson.Default.DictionaryStringString)!
             : ImmutableDictionary<string, string>.Empty;
 
     public static Task WriteAsync(ControlTables control, string repository, IReadOnlyDictionary<string, string> tags, DateTimeOffset now) => tags.Count == 0
@@ -19,5 +19,5 @@ public static class ResourceTags
         : control.Settings.PutAsync(Kind, repository, ToText(tags), now);
 
     /// <summary>As they are kept.</summary>
-    public static string ToText(IReadOnlyDictionary<string, string> tags) => JsonSerializer.Serialize(tags);
+    public static string ToText(IReadOnlyDictionary<string, string> tags) => JsonSerializer.Serialize(tags, AccessJson.Default.IReadOnlyDictionaryStringString);
 }

@@ -48,12 +48,12 @@ public sealed partial class Robots(string? path, ControlTables control, TimeProv
         [.. (await control.Settings.ListAsync(Kind, after, limit)).Select(Read).OfType<Robot>()];
 
     public Task PutAsync(Robot robot) =>
-        control.Settings.PutAsync(Kind, robot.Name, JsonSerializer.Serialize(new[] { robot.Hash, string.Join(',', robot.Policies) }), time.GetUtcNow());
+        control.Settings.PutAsync(Kind, robot.Name, JsonSerializer.Serialize([robot.Hash, string.Join(',', robot.Policies)], AccessJson.Default.StringArray), time.GetUtcNow());
 
     public Task<bool> DeleteAsync(string name) => control.Settings.DeleteAsync(Kind, name);
 
     private static Robot? Read(SettingRow row) =>
-        JsonSerializer.Deserialize<string[]>(row.Value) is [var hash, var policies] && Robot.TryParse($"{row.Name}:{hash}:{policies}", out var robot, out _) ? robot : null;
+        JsonSerializer.Deserialize(row.Value, AccessJson.Default.StringArray) is [var hash, var policies] && Robot.TryParse($"{row.Name}:{hash}:{policies}", out var robot, out _) ? robot : null;
 
     private void Look()
     {

@@ -1,5 +1,4 @@
 using System.Data.Common;
-using Dapper;
 using Microsoft.Extensions.Logging;
 using Millpond.Images;
 using Millpond.Server.Catalog.Collection;
@@ -34,9 +33,10 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
         this.source = source;
         this.time = time;
         this.log = log;
-        StoredBytes = connection.ExecuteScalar<long>("SELECT value FROM totals WHERE name = 'blob_bytes'");
+        StoredBytes = connection.FindNumber("SELECT value FROM totals WHERE name = 'blob_bytes'") ?? 0;
         recordedBytes = CatalogWrites.RecordedBytes(connection);
-        Origins = [.. connection.Query<(long Id, string Upstream, string Prefix, string Source, string Who)>(
+        Origins = [.. connection.Rows(
+            static row => (Id: row.GetInt64(0), Upstream: row.GetString(1), Prefix: row.GetString(2), Source: row.GetString(3), Who: row.GetString(4)),
             "SELECT id, upstream, prefix, source, who FROM origins ORDER BY seen_at DESC, id")
             .Select(row => new OriginRow(new(row.Id), row.Upstream, row.Prefix, row.Source, row.Who))];
         reads = new(source, dialect);
@@ -164,7 +164,7 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
 
     /// <summary>Tags after <paramref name="after"/>, in the order of their bytes.</summary>
     public ValueTask<IReadOnlyList<string>> ListTagsAsync(OriginRepository at, string? after, int limit) => reads.ReadAsync(connection =>
-        connection.ListAsync<string>(
+        connection.ListTextsAsync(
             """
             SELECT DISTINCT tag FROM tags
             WHERE repository = @repository AND tag > @after AND (origin = @origin OR origin = 0) ORDER BY tag LIMIT @limit
@@ -180,7 +180,8 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
     public ValueTask<IReadOnlyList<OriginRepository>> ListRepositoriesAsync(string? after, Origin origin, int limit) =>
         reads.ReadAsync<IReadOnlyList<OriginRepository>>(async connection =>
         [
-            .. (await connection.ListAsync<(string Name, long Origin, string? Rule)>(
+            .. (await connection.ListAsync(
+                static row => (Name: row.GetString(0), Origin: row.GetInt64(1), Rule: row.Text(2)),
                 "SELECT name, origin, rule FROM repositories WHERE (name, origin) > (@after, @origin) ORDER BY name, origin LIMIT @limit", new { after = after ?? "", origin = origin.Id, limit }))
             .Select(row => new OriginRepository(RepositoryName.Parse(row.Name), new(row.Origin), row.Rule)),
         ]);
@@ -190,7 +191,8 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
     public ValueTask<IReadOnlyList<ManifestRow>> ListReferrersAsync(OriginRepository at, Digest subject, string? after, string? type, int limit) =>
         reads.ReadAsync<IReadOnlyList<ManifestRow>>(async connection =>
         [
-            .. (await connection.ListAsync<(string Digest, string MediaType, byte[] Content)>(
+            .. (await connection.ListAsync(
+                static row => (Digest: row.GetString(0), MediaType: row.GetString(1), Content: row.GetFieldValue<byte[]>(2)),
                 $"""
                 SELECT m.digest, m.media_type, b.content
                 FROM manifests m
@@ -219,7 +221,8 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
         for (var after = ""; ;)
         {
             var from = after;
-            var page = await reads.ReadAsync(connection => connection.ListAsync<(string Digest, long Size, long StoredAt, long PulledAt)>(
+            var page = await reads.ReadAsync(connection => connection.ListAsync(
+                static row => (Digest: row.GetString(0), Size: row.GetInt64(1), StoredAt: row.GetInt64(2), PulledAt: row.GetInt64(3)),
                 "SELECT digest, size, stored_at, pulled_at FROM blobs WHERE digest > @from ORDER BY digest LIMIT @limit", new { from, limit = PageSize }));
             foreach (var row in page)
             {

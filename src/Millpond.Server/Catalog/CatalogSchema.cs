@@ -1,5 +1,4 @@
 using System.Data.Common;
-using Dapper;
 using FluentMigrator.Runner;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -20,9 +19,9 @@ internal static class CatalogSchema
     /// <exception cref="CatalogUnusableException">A newer program has written it, or a migration failed.</exception>
     public static long Migrate(DbConnection connection, string path, Dialect dialect)
     {
-        var found = connection.ExecuteScalar<long>(dialect.TableExists, new { name = SchemaVersions.Table }) == 0
+        var found = connection.FindNumber(dialect.TableExists, new { name = SchemaVersions.Table }) is null or 0
             ? 0
-            : connection.ExecuteScalar<long?>($"SELECT max({SchemaVersions.Column}) FROM {SchemaVersions.Table}") ?? 0;
+            : connection.FindNumber($"SELECT max({SchemaVersions.Column}) FROM {SchemaVersions.Table}") ?? 0;
         if (found > Current)
         {
             throw CatalogUnusableException.Newer(path, found, Current);
@@ -32,7 +31,7 @@ internal static class CatalogSchema
         {
             try
             {
-                if (connection.ExecuteScalar<long>(dialect.Tables) == 0)
+                if (connection.FindNumber(dialect.Tables) is null or 0)
                 {
                     Make(connection, dialect.WholeSchema);
                 }

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Data.Common;
-using Dapper;
 using Microsoft.Extensions.Logging;
 
 namespace Millpond.Server.Catalog;
@@ -250,7 +249,7 @@ internal sealed partial class CatalogWriter
     {
         if (durable != wanted)
         {
-            connection.Execute(wanted ? dialect.Durable : dialect.Relaxed);
+            connection.Run(wanted ? dialect.Durable : dialect.Relaxed);
             durable = wanted;
         }
     }
@@ -261,7 +260,7 @@ internal sealed partial class CatalogWriter
         if (patient != wanted)
         {
             patient = wanted;
-            Try(connection => connection.Execute(wanted ? dialect.Patient : dialect.Impatient));
+            Try(connection => connection.Run(wanted ? dialect.Patient : dialect.Impatient));
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Data.Common;
-using Dapper;
 using Millpond.Images;
 using Millpond.Server.Catalog.Collection;
 using Millpond.Server.Catalog.Expiry;
@@ -16,11 +15,11 @@ internal static class CatalogWrites
     private const int ChildCost = 200;
 
     /// <summary>By which rule the repository is pulled now.</summary>
-    public static void PutRule(DbConnection connection, OriginRepository at) => connection.Execute(
+    public static void PutRule(DbConnection connection, OriginRepository at) => connection.Run(
         "UPDATE repositories SET rule = @rule WHERE name = @name AND origin = @origin AND @rule IS NOT NULL AND rule IS DISTINCT FROM @rule",
         new { name = at.Name.ToString(), origin = at.Origin.Id, rule = at.Rule });
 
-    public static void PutOrigin(DbConnection connection, OriginRow row, DateTimeOffset now) => connection.Execute(
+    public static void PutOrigin(DbConnection connection, OriginRow row, DateTimeOffset now) => connection.Run(
         """
         INSERT INTO origins (id, upstream, prefix, source, who, seen_at) VALUES (@id, @upstream, @prefix, @source, @who, @at)
         ON CONFLICT (id) DO UPDATE SET source = excluded.source, seen_at = excluded.seen_at
@@ -30,7 +29,7 @@ internal static class CatalogWrites
     /// <summary>By a pull; what is linked already stays as old as it is, and what is archived is restored.</summary>
     public static void PutLink(DbConnection connection, OriginRepository at, Digest digest, DateTimeOffset now)
     {
-        var isNew = connection.Execute(
+        var isNew = connection.Run(
             "INSERT INTO links (digest, repository, origin, linked_at) VALUES (@digest, @repository, @origin, @now) ON CONFLICT DO NOTHING",
             new { digest = digest.ToString(), repository = at.Name.ToString(), origin = at.Origin.Id, now = now.ToUnixTimeMilliseconds() }) == 1;
         if (!isNew)
@@ -41,11 +40,11 @@ internal static class CatalogWrites
         ContentWrites.Linked(connection, at, digest);
     }
 
-    public static void PutIncomplete(DbConnection connection, RepositoryName repository, Digest index) => connection.Execute(
+    public static void PutIncomplete(DbConnection connection, RepositoryName repository, Digest index) => connection.Run(
         "INSERT INTO incomplete (repository, digest) VALUES (@repository, @digest) ON CONFLICT DO NOTHING",
         new { repository = repository.ToString(), digest = index.ToString() });
 
-    public static void RemoveIncomplete(DbConnection connection, RepositoryName repository, Digest index) => connection.Execute(
+    public static void RemoveIncomplete(DbConnection connection, RepositoryName repository, Digest index) => connection.Run(
         "DELETE FROM incomplete WHERE repository = @repository AND digest = @digest",
         new { repository = repository.ToString(), digest = index.ToString() });
 
@@ -61,7 +60,7 @@ internal static class CatalogWrites
             cost = manifest.Content.Length + (long)ChildCost * ((document?.Manifests.Length ?? 0) + (document?.Blobs.Length ?? 0)),
             at = now.ToUnixTimeMilliseconds(),
         };
-        var isNew = connection.Execute(
+        var isNew = connection.Run(
             $"""
             INSERT INTO manifests (digest, media_type, artifact_type, subject, size, cost, stored_at, pulled_at, kept)
             VALUES (@digest, @mediaType, @artifactType, @subject, @size, @cost, @at, @at, {KeptWrites.OfNewRow})
@@ -71,16 +70,16 @@ internal static class CatalogWrites
         if (isNew)
         {
             AddToTotal(connection, "manifest_bytes", values.cost);
-            connection.Execute(
+            connection.Run(
                 "INSERT INTO manifest_bytes (digest, content) VALUES (@digest, @content) ON CONFLICT DO NOTHING",
                 new { values.digest, content = manifest.Content.ToArray() });
         }
         else
         {
-            connection.Execute("UPDATE manifests SET pulled_at = @at WHERE digest = @digest", values);
+            connection.Run("UPDATE manifests SET pulled_at = @at WHERE digest = @digest", values);
             if (ManifestDocument.IsKnown(manifest.MediaType))
             {
-                connection.Execute("UPDATE manifests SET media_type = @mediaType, artifact_type = @artifactType WHERE digest = @digest", values);
+                connection.Run("UPDATE manifests SET media_type = @mediaType, artifact_type = @artifactType WHERE digest = @digest", values);
             }
         }
 
@@ -90,7 +89,7 @@ internal static class CatalogWrites
         }
     }
 
-    public static void PutTag(DbConnection connection, OriginRepository at, string tag, Digest digest, DateTimeOffset now) => connection.Execute(
+    public static void PutTag(DbConnection connection, OriginRepository at, string tag, Digest digest, DateTimeOffset now) => connection.Run(
         """
         INSERT INTO tags (repository, tag, origin, digest, checked_at) VALUES (@repository, @tag, @origin, @digest, @at)
         ON CONFLICT (repository, tag, origin) DO UPDATE SET digest = excluded.digest, checked_at = excluded.checked_at, absent_since = NULL
@@ -98,12 +97,12 @@ internal static class CatalogWrites
         new { repository = at.Name.ToString(), tag, origin = at.Origin.Id, digest = digest.ToString(), at = now.ToUnixTimeMilliseconds() });
 
     /// <summary>Of the tag while it means the digest that was found absent: one that has moved meanwhile is not meant.</summary>
-    public static void SetTagAbsent(DbConnection connection, OriginRepository at, string tag, Digest digest, DateTimeOffset? since) => connection.Execute(
+    public static void SetTagAbsent(DbConnection connection, OriginRepository at, string tag, Digest digest, DateTimeOffset? since) => connection.Run(
         "UPDATE tags SET absent_since = @since WHERE repository = @repository AND tag = @tag AND origin = @origin AND digest = @digest",
         new { repository = at.Name.ToString(), tag, origin = at.Origin.Id, digest = digest.ToString(), since = since?.ToUnixTimeMilliseconds() });
 
     /// <inheritdoc cref="SetTagAbsent"/>
-    public static void DeleteTag(DbConnection connection, OriginRepository at, string tag, Digest digest) => connection.Execute(
+    public static void DeleteTag(DbConnection connection, OriginRepository at, string tag, Digest digest) => connection.Run(
         "DELETE FROM tags WHERE repository = @repository AND tag = @tag AND origin = @origin AND digest = @digest",
         new { repository = at.Name.ToString(), tag, origin = at.Origin.Id, digest = digest.ToString() });
 
@@ -111,18 +110,18 @@ internal static class CatalogWrites
     {
         const string Insert = $"INSERT INTO blobs (digest, size, stored_at, pulled_at, kept) VALUES (@digest, @size, @at, @at, {KeptWrites.OfNewRow}) ON CONFLICT DO NOTHING";
         var values = new { digest = digest.ToString(), size, at = now.ToUnixTimeMilliseconds() };
-        if (connection.Execute(Insert, values) == 0)
+        if (connection.Run(Insert, values) == 0)
         {
             // Listed with another length: the file that it had was replaced.
-            var before = connection.ExecuteScalar<long?>("DELETE FROM blobs WHERE digest = @digest AND size <> @size RETURNING size", values);
+            var before = connection.FindNumber("DELETE FROM blobs WHERE digest = @digest AND size <> @size RETURNING size", values);
             if (before is null)
             {
-                connection.Execute("UPDATE blobs SET pulled_at = @at WHERE digest = @digest AND pulled_at < @at", values);
+                connection.Run("UPDATE blobs SET pulled_at = @at WHERE digest = @digest AND pulled_at < @at", values);
                 return;
             }
 
             AddToTotal(connection, "blob_bytes", -before.Value);
-            connection.Execute(Insert, values);
+            connection.Run(Insert, values);
         }
 
         AddToTotal(connection, "blob_bytes", size);
@@ -130,9 +129,9 @@ internal static class CatalogWrites
 
     public static void RemoveBlob(DbConnection connection, Digest digest)
     {
-        var size = connection.ExecuteScalar<long?>("DELETE FROM blobs WHERE digest = @digest RETURNING size", new { digest = digest.ToString() });
+        var size = connection.FindNumber("DELETE FROM blobs WHERE digest = @digest RETURNING size", new { digest = digest.ToString() });
         AddToTotal(connection, "blob_bytes", -(size ?? 0));
-        connection.Execute(
+        connection.Run(
             "DELETE FROM unreferenced WHERE digest = @digest AND NOT EXISTS (SELECT 1 FROM manifests WHERE digest = @digest)", new { digest = digest.ToString() });
     }
 
@@ -140,18 +139,18 @@ internal static class CatalogWrites
     {
         if (bytes != 0)
         {
-            connection.Execute("UPDATE totals SET value = value + @bytes WHERE name = @name", new { name, bytes });
+            connection.Run("UPDATE totals SET value = value + @bytes WHERE name = @name", new { name, bytes });
         }
     }
 
     /// <summary>What manifests and lists take now, as this transaction sees it.</summary>
     public static long RecordedBytes(DbConnection connection) =>
-        connection.ExecuteScalar<long>("SELECT coalesce(sum(value), 0) FROM totals WHERE name IN ('manifest_bytes', 'list_bytes')");
+        connection.FindNumber("SELECT sum(value) FROM totals WHERE name IN ('manifest_bytes', 'list_bytes')") ?? 0;
 
     private static void PutChildren(DbConnection connection, string parent, ManifestDocument document)
     {
         var linked = document.LinkedChildren.Select(child => child.Digest).ToHashSet();
-        connection.Execute(
+        connection.Run(
             """
             INSERT INTO children (parent, digest, size, linked_with_parent) VALUES (@parent, @digest, @size, @linked)
             ON CONFLICT (parent, digest) DO UPDATE SET linked_with_parent = excluded.linked_with_parent

@@ -41,7 +41,8 @@ public sealed class ContentTable
     /// <summary>Repositories that have the digest as a blob, some of them.</summary>
     public ValueTask<IReadOnlyList<BlobHome>> ListHomesAsync(Digest digest, int limit) => reads.ReadAsync<IReadOnlyList<BlobHome>>(async connection =>
     [
-        .. (await connection.ListAsync<(string Repository, long Origin)>(
+        .. (await connection.ListAsync(
+            static row => (Repository: row.GetString(0), Origin: row.GetInt64(1)),
             "SELECT repository, origin FROM links WHERE digest = @digest AND (kinds & 1) <> 0 ORDER BY origin, repository LIMIT @limit",
             new { digest = digest.ToString(), limit }))
         .Select(row => new BlobHome(RepositoryName.Parse(row.Repository), new Origin(row.Origin))),

@@ -1,5 +1,4 @@
 using System.Data.Common;
-using Dapper;
 using Millpond.Images;
 using Millpond.Server.Catalog.Collection;
 using Millpond.Server.Catalog.Expiry;
@@ -12,7 +11,7 @@ internal static class ContentWrites
     /// <summary>More of them are not looked for: one is enough to refuse a manifest.</summary>
     private const int MostMissing = 20;
 
-    public static int PutRepository(DbConnection connection, OriginRepository at, DateTimeOffset now) => connection.Execute(
+    public static int PutRepository(DbConnection connection, OriginRepository at, DateTimeOffset now) => connection.Run(
         "INSERT INTO repositories (name, origin, rule, made_at) VALUES (@name, @origin, @rule, @now) ON CONFLICT DO NOTHING",
         new { name = at.Name.ToString(), origin = at.Origin.Id, rule = at.Rule, now = now.ToUnixTimeMilliseconds() });
 
@@ -25,7 +24,7 @@ internal static class ContentWrites
         }
 
         // What was a blob until now is an image since now.
-        connection.Execute(
+        connection.Run(
             """
             INSERT INTO links (digest, repository, origin, kinds, linked_at, renewed_at) VALUES (@digest, @repository, @origin, @kind, @now, @now)
             ON CONFLICT (digest, repository, origin) DO UPDATE SET kinds = links.kinds | excluded.kinds, renewed_at = excluded.renewed_at,
@@ -48,14 +47,14 @@ internal static class ContentWrites
     /// <summary>Some digests that belong to the repository.</summary>
     public static IReadOnlyList<Digest> SomeOf(DbConnection connection, OriginRepository at, int most) =>
     [
-        .. connection.Query<string>(
+        .. connection.Texts(
             "SELECT digest FROM links WHERE repository = @repository AND origin = @origin ORDER BY digest LIMIT @most",
             new { repository = at.Name.ToString(), origin = at.Origin.Id, most }).Select(digest => Digest.Parse(digest)),
     ];
 
     public static void RemoveLinks(DbConnection connection, OriginRepository at, IReadOnlyList<Digest> digests)
     {
-        connection.Execute(
+        connection.RunEach(
             "DELETE FROM links WHERE digest = @digest AND repository = @repository AND origin = @origin", digests.Select(digest => Key(at, digest, LinkKinds.Both)));
         foreach (var digest in at.Origin == Origin.None ? digests : [])
         {
@@ -67,10 +66,10 @@ internal static class ContentWrites
     public static void RemoveRepository(DbConnection connection, OriginRepository at)
     {
         var key = new { name = at.Name.ToString(), origin = at.Origin.Id };
-        connection.Execute("DELETE FROM tags WHERE repository = @name AND origin = @origin", key);
-        connection.Execute("DELETE FROM incomplete WHERE repository = @name", key);
+        connection.Run("DELETE FROM tags WHERE repository = @name AND origin = @origin", key);
+        connection.Run("DELETE FROM incomplete WHERE repository = @name", key);
         LifecycleWrites.Forget(connection, at);
-        connection.Execute("DELETE FROM repositories WHERE name = @name AND origin = @origin", key);
+        connection.Run("DELETE FROM repositories WHERE name = @name AND origin = @origin", key);
     }
 
     /// <summary>Those of the digests that the repository does not have as this kind, or that are not here.</summary>
@@ -82,22 +81,22 @@ internal static class ContentWrites
             SELECT 1 FROM links l JOIN {table} t ON t.digest = l.digest
             WHERE l.digest = @digest AND l.repository = @repository AND l.origin = @origin AND (l.kinds & @kind) <> 0
             """;
-        return [.. digests.Where(digest => connection.ExecuteScalar<long?>(sql, Key(at, digest, kind)) is null).Take(MostMissing)];
+        return [.. digests.Where(digest => connection.FindNumber(sql, Key(at, digest, kind)) is null).Take(MostMissing)];
     }
 
     /// <summary>Whether bytes of this length are listed, for a blob that is to be linked without being sent.</summary>
     public static bool IsStored(DbConnection connection, Digest digest, long size) =>
-        connection.ExecuteScalar<long?>("SELECT 1 FROM blobs WHERE digest = @digest AND size = @size", new { digest = digest.ToString(), size }) is not null;
+        connection.FindNumber("SELECT 1 FROM blobs WHERE digest = @digest AND size = @size", new { digest = digest.ToString(), size }) is not null;
 
     public static string MediaTypeOf(DbConnection connection, Digest digest) =>
-        connection.ExecuteScalar<string>("SELECT media_type FROM manifests WHERE digest = @digest", new { digest = digest.ToString() })!;
+        connection.FindText("SELECT media_type FROM manifests WHERE digest = @digest", new { digest = digest.ToString() })!;
 
     /// <summary>Whether the tag is there and means something else.</summary>
-    public static bool IsHeld(DbConnection connection, OriginRepository at, string tag, Digest digest) => connection.ExecuteScalar<long?>(
+    public static bool IsHeld(DbConnection connection, OriginRepository at, string tag, Digest digest) => connection.FindNumber(
         "SELECT 1 FROM tags WHERE repository = @repository AND tag = @tag AND origin = @origin AND digest <> @digest",
         new { repository = at.Name.ToString(), tag, origin = at.Origin.Id, digest = digest.ToString() }) is not null;
 
-    public static bool DeleteTag(DbConnection connection, OriginRepository at, string tag) => connection.Execute(
+    public static bool DeleteTag(DbConnection connection, OriginRepository at, string tag) => connection.Run(
         "DELETE FROM tags WHERE repository = @repository AND tag = @tag AND origin = @origin",
         new { repository = at.Name.ToString(), tag, origin = at.Origin.Id }) > 0;
 
@@ -105,13 +104,13 @@ internal static class ContentWrites
     public static IReadOnlyList<string> DeleteTagsOf(DbConnection connection, OriginRepository at, Digest digest)
     {
         LifecycleWrites.Forget(connection, at, digest);
-        return connection.Query<string>(
+        return connection.Texts(
             "DELETE FROM tags WHERE digest = @digest AND repository = @repository AND origin = @origin RETURNING tag",
-            Key(at, digest, LinkKinds.Manifest)).AsList();
+            Key(at, digest, LinkKinds.Manifest));
     }
 
     /// <summary>A manifest of the repository that names the digest as what belongs wherever it belongs; an empty digest where there is none.</summary>
-    public static Digest FindNeeding(DbConnection connection, OriginRepository at, Digest digest) => connection.ExecuteScalar<string?>(
+    public static Digest FindNeeding(DbConnection connection, OriginRepository at, Digest digest) => connection.FindText(
         """
         SELECT c.parent FROM children c CROSS JOIN links l ON l.digest = c.parent
         WHERE c.digest = @digest AND c.linked_with_parent = 1 AND l.repository = @repository AND l.origin = @origin AND (l.kinds & 6) <> 0
@@ -126,14 +125,14 @@ internal static class ContentWrites
         var key = Key(at, digest, kind == LinkKinds.Manifest ? LinkKinds.Manifest | LinkKinds.Archived : kind);
         const string Where = "digest = @digest AND repository = @repository AND origin = @origin AND (kinds & @kind) <> 0";
         var table = kind == LinkKinds.Blob ? "blobs" : "manifests";
-        if (connection.ExecuteScalar<long?>($"SELECT 1 FROM links WHERE {Where} AND (origin <> 0 OR digest IN (SELECT digest FROM {table}))", key) is null)
+        if (connection.FindNumber($"SELECT 1 FROM links WHERE {Where} AND (origin <> 0 OR digest IN (SELECT digest FROM {table}))", key) is null)
         {
             return false;
         }
 
         // What was pulled counts as both and goes with either.
-        connection.Execute($"UPDATE links SET kinds = kinds & ~@kind WHERE {Where} AND origin = 0", key);
-        connection.Execute("DELETE FROM links WHERE digest = @digest AND repository = @repository AND origin = @origin AND (kinds = 0 OR origin <> 0)", key);
+        connection.Run($"UPDATE links SET kinds = kinds & ~@kind WHERE {Where} AND origin = 0", key);
+        connection.Run("DELETE FROM links WHERE digest = @digest AND repository = @repository AND origin = @origin AND (kinds = 0 OR origin <> 0)", key);
         if (at.Origin == Origin.None)
         {
             KeptWrites.PushGone(connection, digest.ToString());
@@ -146,14 +145,14 @@ internal static class ContentWrites
     public static bool IsLoose(DbConnection connection, Digest digest, DateTimeOffset now)
     {
         GarbageWrites.Unreferenced(connection, digest.ToString(), now.ToUnixTimeMilliseconds());
-        return connection.ExecuteScalar<long?>("SELECT 1 FROM links WHERE digest = @digest LIMIT 1", new { digest = digest.ToString() }) is null;
+        return connection.FindNumber("SELECT 1 FROM links WHERE digest = @digest LIMIT 1", new { digest = digest.ToString() }) is null;
     }
 
     /// <summary>A manifest that no repository has goes with its bytes; false where one has it.</summary>
     public static bool RemoveLooseManifest(DbConnection connection, Digest digest)
     {
         var key = new { digest = digest.ToString() };
-        var cost = connection.ExecuteScalar<long?>(
+        var cost = connection.FindNumber(
             """
             DELETE FROM manifests
             WHERE digest = @digest AND NOT EXISTS (SELECT 1 FROM links l WHERE l.digest = @digest AND (l.kinds & 6) <> 0) RETURNING cost
@@ -165,12 +164,14 @@ internal static class ContentWrites
         }
 
         CatalogWrites.AddToTotal(connection, "manifest_bytes", -cost.Value);
-        connection.Execute("DELETE FROM manifest_bytes WHERE digest = @digest", key);
-        connection.Execute("DELETE FROM children WHERE parent = @digest", key);
-        connection.Execute("DELETE FROM incomplete WHERE digest = @digest", key);
+        connection.Run("DELETE FROM manifest_bytes WHERE digest = @digest", key);
+        connection.Run("DELETE FROM children WHERE parent = @digest", key);
+        connection.Run("DELETE FROM incomplete WHERE digest = @digest", key);
         return true;
     }
 
-    private static object Key(OriginRepository at, Digest digest, LinkKinds kind, DateTimeOffset now = default) =>
-        new { digest = digest.ToString(), repository = at.Name.ToString(), origin = at.Origin.Id, kind = (long)kind, now = now.ToUnixTimeMilliseconds() };
+    private static ContentKey Key(OriginRepository at, Digest digest, LinkKinds kind, DateTimeOffset now = default) =>
+        new(digest.ToString(), at.Name.ToString(), at.Origin.Id, (long)kind, now.ToUnixTimeMilliseconds());
+
+    private sealed record ContentKey(string Digest, string Repository, long Origin, long Kind, long Now);
 }

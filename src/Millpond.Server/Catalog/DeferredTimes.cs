@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Data.Common;
-using Dapper;
 using Millpond.Images;
 
 namespace Millpond.Server.Catalog;
@@ -65,7 +64,7 @@ internal sealed class DeferredTimes(TimeProvider time)
 
         foreach (var some in renewals.Chunk(WrittenAtOnce))
         {
-            await writer.WriteAsync(connection => connection.Execute(
+            await writer.WriteAsync(connection => connection.RunEach(
                 "UPDATE links SET renewed_at = @at WHERE digest = @digest AND repository = @repository AND origin = 0 AND renewed_at < @at",
                 some.Select(one => new { digest = one.Key.Digest.ToString(), repository = one.Key.Repository.ToString(), at = one.Value })));
             Array.ForEach(some, one => renewals.TryRemove(one));
@@ -84,7 +83,7 @@ internal sealed class DeferredTimes(TimeProvider time)
     /// was wrong has left.
     /// </summary>
     private static void WriteChecks(
-        DbConnection connection, KeyValuePair<(RepositoryName Repository, Origin Origin, string Tag), long>[] checks, long now) => connection.Execute(
+        DbConnection connection, KeyValuePair<(RepositoryName Repository, Origin Origin, string Tag), long>[] checks, long now) => connection.RunEach(
         """
         UPDATE tags SET checked_at = @at
         WHERE repository = @repository AND tag = @tag AND origin = @origin AND (checked_at < @at OR checked_at > @now)

@@ -46,7 +46,7 @@ public sealed class EvictionOrder
         {
             // Written out and not a parameter: only so is the index of just these rows known to hold them.
             var these = sql.Replace("{0}", lastCopies ? "4" : "0", StringComparison.Ordinal);
-            rows.AddRange((await connection.ListAsync<(string Key, long Bytes, long At)>(these, new { limit }))
+            rows.AddRange((await connection.ListAsync(static row => (Key: row.GetString(0), Bytes: row.GetInt64(1), At: row.GetInt64(2)), these, new { limit }))
                 .Select(row => new EvictableRow(kind, row.Key, row.Bytes, DateTimeOffset.FromUnixTimeMilliseconds(row.At))));
         }
 

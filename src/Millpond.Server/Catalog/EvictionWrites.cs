@@ -1,5 +1,4 @@
 using System.Data.Common;
-using Dapper;
 using Millpond.Images;
 using Millpond.Server.Catalog.Collection;
 using Millpond.Server.Catalog.Expiry;
@@ -34,7 +33,7 @@ internal static class EvictionWrites
     {
         OfManifest(connection, digest, at);
         var top = digest;
-        for (var level = 0; level < 2 && connection.ExecuteScalar<string?>(NewestParent, new { digest = top }) is { } parent; level++)
+        for (var level = 0; level < 2 && connection.FindText(NewestParent, new { digest = top }) is { } parent; level++)
         {
             top = parent;
         }
@@ -42,8 +41,8 @@ internal static class EvictionWrites
         var values = new { digest, top, at };
         foreach (var table in new[] { "blobs", "manifests" })
         {
-            connection.Execute($"UPDATE {table} SET pulled_at = @at WHERE pulled_at < @at AND digest IN ({WholeImage})", values);
-            connection.Execute($"UPDATE {table} SET pulled_at = @at WHERE pulled_at < @at AND digest = @digest", values);
+            connection.Run($"UPDATE {table} SET pulled_at = @at WHERE pulled_at < @at AND digest IN ({WholeImage})", values);
+            connection.Run($"UPDATE {table} SET pulled_at = @at WHERE pulled_at < @at AND digest = @digest", values);
         }
     }
 
@@ -51,18 +50,18 @@ internal static class EvictionWrites
     private static void OfManifest(DbConnection connection, string digest, long at)
     {
         var values = new { digest, at, most = MostParents };
-        if (connection.ExecuteScalar<long?>("SELECT 1 FROM manifests WHERE digest = @digest", values) is null)
+        if (connection.FindNumber("SELECT 1 FROM manifests WHERE digest = @digest", values) is null)
         {
             return;
         }
 
-        connection.Execute(
+        connection.Run(
             """
             UPDATE manifests SET pulled_at = @at WHERE pulled_at < @at AND digest IN (
               SELECT c.parent FROM children c CROSS JOIN manifests m WHERE c.digest = @digest AND m.digest = c.parent ORDER BY m.pulled_at DESC LIMIT @most)
             """,
             values);
-        connection.Execute("UPDATE manifests SET pulled_at = @at WHERE pulled_at < @at AND digest = (SELECT subject FROM manifests WHERE digest = @digest)", values);
+        connection.Run("UPDATE manifests SET pulled_at = @at WHERE pulled_at < @at AND digest = (SELECT subject FROM manifests WHERE digest = @digest)", values);
     }
 
     /// <summary>
@@ -78,20 +77,20 @@ internal static class EvictionWrites
             DELETE FROM manifests WHERE digest = @digest AND pulled_at <= @at AND (kept & @keeps) = 0
               AND NOT EXISTS (SELECT 1 FROM links l WHERE l.digest = @digest AND l.origin = 0) RETURNING cost
             """;
-        if (connection.ExecuteScalar<long?>(Manifest, key) is not { } cost)
+        if (connection.FindNumber(Manifest, key) is not { } cost)
         {
             return null;
         }
 
         CatalogWrites.AddToTotal(connection, "manifest_bytes", -cost);
-        connection.Execute("DELETE FROM manifest_bytes WHERE digest = @digest", key);
-        var links = connection.Query<(string Repository, long Origin)>("DELETE FROM links WHERE digest = @digest RETURNING repository, origin", key).AsList();
+        connection.Run("DELETE FROM manifest_bytes WHERE digest = @digest", key);
+        var links = connection.Rows(static row => (Repository: row.GetString(0), Origin: row.GetInt64(1)), "DELETE FROM links WHERE digest = @digest RETURNING repository, origin", key);
         foreach (var link in links)
         {
             LifecycleWrites.Forget(connection, new(RepositoryName.Parse(link.Repository), new(link.Origin), null), digest);
         }
 
-        connection.Execute(
+        connection.Run(
             """
             DELETE FROM links WHERE origin <> 0 AND digest IN (SELECT digest FROM children WHERE parent = @digest)
               AND NOT EXISTS (SELECT 1 FROM children c WHERE c.digest = links.digest AND c.parent <> @digest)
@@ -99,9 +98,10 @@ internal static class EvictionWrites
               AND NOT EXISTS (SELECT 1 FROM manifests m WHERE m.digest = links.digest)
             """,
             key);
-        connection.Execute("DELETE FROM children WHERE parent = @digest", key);
-        connection.Execute("DELETE FROM incomplete WHERE digest = @digest", key);
-        var tags = connection.Query<(string Repository, long Origin, string Tag)>(
+        connection.Run("DELETE FROM children WHERE parent = @digest", key);
+        connection.Run("DELETE FROM incomplete WHERE digest = @digest", key);
+        var tags = connection.Rows(
+            static row => (Repository: row.GetString(0), Origin: row.GetInt64(1), Tag: row.GetString(2)),
             "DELETE FROM tags WHERE digest = @digest AND origin <> 0 RETURNING repository, origin, tag", key);
         return new RemovedManifest(
             [.. links.Select(link => (RepositoryName.Parse(link.Repository), new Origin(link.Origin)))],
@@ -113,7 +113,7 @@ internal static class EvictionWrites
 
     public static void RemoveList(DbConnection connection, long entries)
     {
-        var cost = connection.ExecuteScalar<long?>("DELETE FROM lists WHERE entries = @entries RETURNING cost", new { entries });
+        var cost = connection.FindNumber("DELETE FROM lists WHERE entries = @entries RETURNING cost", new { entries });
         if (cost is not null)
         {
             CatalogWrites.AddToTotal(connection, "list_bytes", -cost.Value);

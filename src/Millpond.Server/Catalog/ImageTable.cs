@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Millpond.Images;
 using Millpond.Server.Catalog.Expiry;
 
@@ -24,12 +25,12 @@ public sealed class ImageTable
 {
     private const string Columns =
         """
-        m.digest AS Digest, m.media_type AS MediaType, m.artifact_type AS ArtifactType, m.subject AS Subject, m.size AS Size,
-        (SELECT coalesce(sum(c.size), 0) FROM children c WHERE c.parent = m.digest AND NOT EXISTS (SELECT 1 FROM manifests x WHERE x.digest = c.digest)) AS BlobBytes,
+        m.digest, m.media_type, m.artifact_type, m.subject, m.size,
+        (SELECT coalesce(sum(c.size), 0) FROM children c WHERE c.parent = m.digest AND NOT EXISTS (SELECT 1 FROM manifests x WHERE x.digest = c.digest)),
         (SELECT coalesce(max(x.size + (SELECT coalesce(sum(y.size), 0) FROM children y WHERE y.parent = x.digest)), 0)
-           FROM children c JOIN manifests x ON x.digest = c.digest WHERE c.parent = m.digest) AS LargestChild,
-        CASE WHEN l.linked_at = 0 THEN m.stored_at ELSE l.linked_at END AS LinkedAt, m.pulled_at AS PulledAt,
-        l.kinds AS Kinds, l.archived_at AS ArchivedAt, l.activated_at AS ActivatedAt
+           FROM children c JOIN manifests x ON x.digest = c.digest WHERE c.parent = m.digest),
+        CASE WHEN l.linked_at = 0 THEN m.stored_at ELSE l.linked_at END, m.pulled_at,
+        l.kinds, l.archived_at, l.activated_at
         """;
 
     private readonly ReadPool reads;
@@ -44,66 +45,41 @@ public sealed class ImageTable
     /// <summary>Its manifests after a digest, in the order of theirs.</summary>
     public ValueTask<IReadOnlyList<ImageRow>> ListAsync(OriginRepository at, string after, int limit) => reads.ReadAsync<IReadOnlyList<ImageRow>>(async connection =>
     [
-        .. (await connection.ListAsync<Row>(
+        .. (await connection.ListAsync(
+            Read,
             $"""
             SELECT {Columns} FROM links l CROSS JOIN manifests m ON m.digest = l.digest
             WHERE l.repository = @repository AND l.origin = @origin AND (l.kinds & 6) <> 0 AND l.digest > @after ORDER BY l.digest LIMIT @limit
             """,
-            new { repository = at.Name.ToString(), origin = at.Origin.Id, after, limit })).Select(row => row.ToImage()),
+            new { repository = at.Name.ToString(), origin = at.Origin.Id, after, limit })),
     ]);
 
     public ValueTask<ImageRow?> FindAsync(OriginRepository at, Digest digest) => reads.ReadAsync(async connection =>
-        await connection.ListAsync<Row>(
+        await connection.ListAsync(
+            Read,
             $"""
             SELECT {Columns} FROM links l JOIN manifests m ON m.digest = l.digest
             WHERE l.digest = @digest AND l.repository = @repository AND l.origin = @origin AND (l.kinds & 6) <> 0
             """,
-            new { repository = at.Name.ToString(), origin = at.Origin.Id, digest = digest.ToString() }) is [var row, ..]
-            ? row.ToImage()
+            new { repository = at.Name.ToString(), origin = at.Origin.Id, digest = digest.ToString() }) is [var image, ..]
+            ? image
             : null);
 
     /// <summary>The tags of a repository that mean the digest.</summary>
-    public ValueTask<IReadOnlyList<string>> TagsOfAsync(OriginRepository at, Digest digest) => reads.ReadAsync(connection => connection.ListAsync<string>(
+    public ValueTask<IReadOnlyList<string>> TagsOfAsync(OriginRepository at, Digest digest) => reads.ReadAsync(connection => connection.ListTextsAsync(
         LifecycleWrites.Tags,
         new { repository = at.Name.ToString(), origin = at.Origin.Id, digest = digest.ToString() }));
 
     /// <summary>Whether the repository has any manifest.</summary>
     public async ValueTask<bool> HasImagesAsync(OriginRepository at) => (await ListAsync(at, "", 1)).Count > 0;
 
-    /// <summary>A row as Dapper fills it.</summary>
-    private sealed class Row
+    /// <summary>Of <see cref="Columns"/>.</summary>
+    private static ImageRow Read(DbDataReader row) => new(
+        Digest.Parse(row.GetString(0)), row.GetString(1), row.Text(2), row.Text(3) is { } subject ? Digest.Parse(subject) : null, row.GetInt64(4), row.GetInt64(5), row.GetInt64(6),
+        DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(7)), DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(8)))
     {
-        public string Digest { get; init; } = "";
-
-        public string MediaType { get; init; } = "";
-
-        public string? ArtifactType { get; init; }
-
-        public string? Subject { get; init; }
-
-        public long Size { get; init; }
-
-        public long BlobBytes { get; init; }
-
-        public long LargestChild { get; init; }
-
-        public long LinkedAt { get; init; }
-
-        public long PulledAt { get; init; }
-
-        public long Kinds { get; init; }
-
-        public long? ArchivedAt { get; init; }
-
-        public long? ActivatedAt { get; init; }
-
-        public ImageRow ToImage() => new(
-            Images.Digest.Parse(Digest), MediaType, ArtifactType, Subject is null ? null : Images.Digest.Parse(Subject), Size, BlobBytes, LargestChild,
-            DateTimeOffset.FromUnixTimeMilliseconds(LinkedAt), DateTimeOffset.FromUnixTimeMilliseconds(PulledAt))
-        {
-            IsArchived = (Kinds & (long)LinkKinds.Archived) != 0,
-            ArchivedAt = ArchivedAt is { } archived ? DateTimeOffset.FromUnixTimeMilliseconds(archived) : null,
-            ActivatedAt = ActivatedAt is { } activated ? DateTimeOffset.FromUnixTimeMilliseconds(activated) : null,
-        };
-    }
+        IsArchived = (row.GetInt64(9) & (long)LinkKinds.Archived) != 0,
+        ArchivedAt = row.Number(10) is { } archived ? DateTimeOffset.FromUnixTimeMilliseconds(archived) : null,
+        ActivatedAt = row.Number(11) is { } activated ? DateTimeOffset.FromUnixTimeMilliseconds(activated) : null,
+    };
 }

@@ -17,7 +17,7 @@ public sealed class IncompleteTable
     public async ValueTask<IReadOnlyList<(RepositoryName Repository, Digest Index)>> ListAsync() =>
     [
         .. (await reads.ReadAsync(connection =>
-            connection.ListAsync<(string Repository, string Digest)>("SELECT repository, digest FROM incomplete ORDER BY repository, digest")))
+            connection.ListAsync(static row => (Repository: row.GetString(0), Digest: row.GetString(1)), "SELECT repository, digest FROM incomplete ORDER BY repository, digest")))
         .Select(row => (RepositoryName.Parse(row.Repository), Digest.Parse(row.Digest))),
     ];
 

@@ -32,9 +32,10 @@ public sealed class ListTable
     /// <summary>Entries after <paramref name="after"/>, in the order of their bytes.</summary>
     /// <param name="type">Only those of this type; null for all.</param>
     public ValueTask<IReadOnlyList<ListEntry>> PageAsync(long entries, string? after, string? type, int limit) => reads.ReadAsync(connection =>
-        connection.ListAsync<ListEntry>(
+        connection.ListAsync(
+            static row => new ListEntry(row.GetString(0), row.Text(1), row.Bytes(2)),
             $"""
-            SELECT name AS Name, type AS Type, content AS Content FROM list_entries
+            SELECT name, type, content FROM list_entries
             WHERE list = @entries AND name > @after {(type is null ? "" : "AND type = @type")} ORDER BY name LIMIT @limit
             """,
             new { entries, after = after ?? "", type, limit }));
@@ -58,7 +59,7 @@ public sealed class ListTable
     /// <summary>Deletes some of the entries that no list names; whether more are left.</summary>
     internal async Task<bool> SweepAsync()
     {
-        var loose = await reads.ReadAsync(connection => connection.ListAsync<long>("SELECT list FROM loose_entries ORDER BY list LIMIT 1000"));
+        var loose = await reads.ReadAsync(connection => connection.ListAsync(static row => row.GetInt64(0), "SELECT list FROM loose_entries ORDER BY list LIMIT 1000"));
         if (loose.FirstOrDefault(list => !coming.ContainsKey(list), -1) is not (>= 0 and var next))
         {
             return false;

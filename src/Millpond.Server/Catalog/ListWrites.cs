@@ -1,5 +1,4 @@
 using System.Data.Common;
-using Dapper;
 
 namespace Millpond.Server.Catalog;
 
@@ -13,7 +12,7 @@ internal static class ListWrites
     public static int Append(DbConnection connection, long entries, IEnumerable<ListEntry> page)
     {
         Loosen(connection, entries);
-        return connection.Execute(
+        return connection.RunEach(
             "INSERT INTO list_entries (list, name, type, content) VALUES (@entries, @name, @type, @content) ON CONFLICT DO NOTHING",
             page.Select(entry => new { entries, name = entry.Name, type = entry.Type, content = entry.Content }));
     }
@@ -32,16 +31,18 @@ internal static class ListWrites
             cost,
             at = row.CheckedAt.ToUnixTimeMilliseconds(),
         };
-        var before = connection.QueryFirstOrDefault<(long Entries, long Cost)?>(
-            "DELETE FROM lists WHERE repository = @repository AND key = @key AND origin = @origin RETURNING entries, cost", values);
-        if (before is { } old)
+        var before = connection.Rows(
+            static row => (Entries: row.GetInt64(0), Cost: row.GetInt64(1)),
+            "DELETE FROM lists WHERE repository = @repository AND key = @key AND origin = @origin RETURNING entries, cost",
+            values);
+        foreach (var old in before)
         {
             CatalogWrites.AddToTotal(connection, "list_bytes", -old.Cost);
             Loosen(connection, old.Entries);
         }
 
-        connection.Execute("DELETE FROM loose_entries WHERE list = @entries", values);
-        connection.Execute(
+        connection.Run("DELETE FROM loose_entries WHERE list = @entries", values);
+        connection.Run(
             """
             INSERT INTO lists (repository, key, origin, entries, count, cut_at, cost, checked_at)
             VALUES (@repository, @key, @origin, @entries, @count, @cutAt, @cost, @at)
@@ -52,12 +53,12 @@ internal static class ListWrites
 
     /// <summary>No list names these entries (any more).</summary>
     public static void Loosen(DbConnection connection, long entries) =>
-        connection.Execute("INSERT INTO loose_entries (list) VALUES (@entries) ON CONFLICT DO NOTHING", new { entries });
+        connection.Run("INSERT INTO loose_entries (list) VALUES (@entries) ON CONFLICT DO NOTHING", new { entries });
 
     /// <summary>Deletes some of them; whether more are left.</summary>
     public static bool Sweep(DbConnection connection, long entries)
     {
-        var deleted = connection.Execute(
+        var deleted = connection.Run(
             """
             DELETE FROM list_entries
             WHERE list = @entries AND name IN (SELECT name FROM list_entries WHERE list = @entries ORDER BY name LIMIT @most)
@@ -68,7 +69,7 @@ internal static class ListWrites
             return true;
         }
 
-        connection.Execute("DELETE FROM loose_entries WHERE list = @entries", new { entries });
+        connection.Run("DELETE FROM loose_entries WHERE list = @entries", new { entries });
         return false;
     }
 }

@@ -1,5 +1,4 @@
 using System.Data.Common;
-using Dapper;
 using Millpond.Images;
 using Millpond.Server.Catalog.Control;
 
@@ -70,6 +69,6 @@ public sealed class NewRepositories
     }
 
     /// <summary>Whether there is one of this name from elsewhere: what is set is set on the name, and somebody may have changed it since.</summary>
-    private static bool HasOther(DbConnection connection, OriginRepository at) => connection.ExecuteScalar<long?>(
+    private static bool HasOther(DbConnection connection, OriginRepository at) => connection.FindNumber(
         "SELECT 1 FROM repositories WHERE name = @name AND origin <> @origin LIMIT 1", new { name = at.Name.ToString(), origin = at.Origin.Id }) is not null;
 }

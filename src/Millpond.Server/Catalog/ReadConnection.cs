@@ -1,6 +1,6 @@
 using System.Data;
 using System.Data.Common;
-using Dapper;
+using System.Diagnostics.CodeAnalysis;
 
 namespace Millpond.Server.Catalog;
 
@@ -26,8 +26,16 @@ internal sealed class ReadConnection(DbConnection connection) : IDisposable
     }
 
     /// <summary>All rows, for reads that are not on the path of a pull.</summary>
-    public async ValueTask<IReadOnlyList<T>> ListAsync<T>(string sql, object? parameters = null) =>
-        (await connection.QueryAsync<T>(sql, parameters)).AsList();
+    public ValueTask<IReadOnlyList<T>> ListAsync<T>(Func<DbDataReader, T> row, string sql) => new(connection.Rows(row, sql));
+
+    /// <inheritdoc cref="ListAsync{T}(Func{DbDataReader, T}, string)"/>
+    public ValueTask<IReadOnlyList<T>> ListAsync<T, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)] TValues>(
+        Func<DbDataReader, T> row, string sql, TValues values)
+        where TValues : class => new(connection.Rows(row, sql, values));
+
+    /// <summary>The first column of all rows.</summary>
+    public ValueTask<IReadOnlyList<string>> ListTextsAsync<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)] TValues>(string sql, TValues values)
+        where TValues : class => new(connection.Texts(sql, values));
 
     public void Dispose()
     {

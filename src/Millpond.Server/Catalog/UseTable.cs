@@ -13,11 +13,11 @@ public sealed class UseTable
     // A manifest may be stored as a blob too, where somebody pushed it so; it then takes both.
     private const string Sql =
         """
-        SELECT l.digest AS Digest, l.repository AS Repository, l.origin AS Origin, coalesce(b.size, 0) + coalesce(m.size, 0) AS Bytes,
-          coalesce(b.stored_at, m.stored_at, 0) AS StoredAt,
+        SELECT l.digest, l.repository, l.origin, coalesce(b.size, 0) + coalesce(m.size, 0),
+          coalesce(b.stored_at, m.stored_at, 0),
           CASE WHEN m.digest IS NULL OR m.subject IS NOT NULL OR (l.kinds & 6) = 0 THEN 0
                WHEN EXISTS (SELECT 1 FROM children c WHERE c.digest = l.digest) THEN 0
-               ELSE 1 END AS IsVersion
+               ELSE 1 END
         FROM links l
         LEFT JOIN blobs b ON b.digest = l.digest
         LEFT JOIN manifests m ON m.digest = l.digest
@@ -32,25 +32,10 @@ public sealed class UseTable
     /// <param name="after">The last row of the page before; null for the first page.</param>
     public ValueTask<IReadOnlyList<UseRow>> ListAsync(UseRow? after, int limit) => reads.ReadAsync<IReadOnlyList<UseRow>>(async connection =>
     [
-        .. (await connection.ListAsync<Row>(
-            Sql, new { digest = after?.Digest ?? "", repository = after?.Repository ?? "", origin = after?.Origin ?? long.MinValue, limit }))
-        .Select(static row => new UseRow(
-            row.Digest, row.Repository, row.Origin, row.Bytes, DateTimeOffset.FromUnixTimeMilliseconds(row.StoredAt), row.IsVersion != 0)),
+        .. await connection.ListAsync(
+            static row => new UseRow(
+                row.GetString(0), row.GetString(1), row.GetInt64(2), row.GetInt64(3), DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(4)), row.GetInt64(5) != 0),
+            Sql,
+            new { digest = after?.Digest ?? "", repository = after?.Repository ?? "", origin = after?.Origin ?? long.MinValue, limit }),
     ]);
-
-    /// <summary>A row as Dapper fills it.</summary>
-    private sealed class Row
-    {
-        public string Digest { get; init; } = "";
-
-        public string Repository { get; init; } = "";
-
-        public long Origin { get; init; }
-
-        public long Bytes { get; init; }
-
-        public long StoredAt { get; init; }
-
-        public long IsVersion { get; init; }
-    }
 }

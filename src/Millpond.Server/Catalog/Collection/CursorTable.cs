@@ -1,4 +1,3 @@
-using Dapper;
 
 namespace Millpond.Server.Catalog.Collection;
 
@@ -17,6 +16,6 @@ public sealed class CursorTable
     public ValueTask<string?> FindAsync(string name) =>
         reads.ReadAsync(connection => connection.FindAsync("SELECT value FROM cursors WHERE name = @k0", row => row.GetString(0), name));
 
-    public Task PutAsync(string name, string value) => writer.WriteAsync(connection => connection.Execute(
+    public Task PutAsync(string name, string value) => writer.WriteAsync(connection => connection.Run(
         "INSERT INTO cursors (name, value) VALUES (@name, @value) ON CONFLICT (name) DO UPDATE SET value = excluded.value", new { name, value }));
 }

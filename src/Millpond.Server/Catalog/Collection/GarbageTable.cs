@@ -28,7 +28,8 @@ public sealed class GarbageTable
     /// <param name="renewed">A pushed blob that no manifest names yet stays where it was uploaded, mounted or asked for after this.</param>
     public ValueTask<IReadOnlyList<LinkState>> LinksAsync(LinkKey after, DateTimeOffset idle, DateTimeOffset renewed, int limit) => reads.ReadAsync<IReadOnlyList<LinkState>>(async connection =>
     [
-        .. (await connection.ListAsync<(string Digest, string Repository, long Origin, long IsManifest, long IsPinned, long IsUseless)>(
+        .. (await connection.ListAsync(
+            static row => (Digest: row.GetString(0), Repository: row.GetString(1), Origin: row.GetInt64(2), IsManifest: row.GetInt64(3), IsPinned: row.GetInt64(4), IsUseless: row.GetInt64(5)),
             $"""
             SELECT links.digest, links.repository, links.origin, x.digest IS NOT NULL, coalesce(x.kept & 1, 0),
               CASE WHEN x.digest IS NULL THEN {GarbageWrites.UselessBlob} ELSE {GarbageWrites.IdleManifest} END
@@ -44,7 +45,8 @@ public sealed class GarbageTable
     public ValueTask<IReadOnlyList<(LinkKey Key, DateTimeOffset Since, bool IsUseless)>> MarkedAsync(LinkKey after, DateTimeOffset renewed, int limit) =>
         reads.ReadAsync<IReadOnlyList<(LinkKey, DateTimeOffset, bool)>>(async connection =>
         [
-            .. (await connection.ListAsync<(string Digest, string Repository, long Origin, long Since, long IsUseless)>(
+            .. (await connection.ListAsync(
+                static row => (Digest: row.GetString(0), Repository: row.GetString(1), Origin: row.GetInt64(2), Since: row.GetInt64(3), IsUseless: row.GetInt64(4)),
                 $"""
                 SELECT u.digest, u.repository, u.origin, u.since,
                   links.digest IS NOT NULL AND NOT EXISTS (SELECT 1 FROM manifests m WHERE m.digest = u.digest) AND {GarbageWrites.UselessBlob}
@@ -59,7 +61,8 @@ public sealed class GarbageTable
     /// <summary>Manifests after one, in the order of their digests; whether no repository has it.</summary>
     public ValueTask<IReadOnlyList<(string Digest, bool IsLoose)>> ManifestsAsync(string after, int limit) => reads.ReadAsync<IReadOnlyList<(string, bool)>>(async connection =>
     [
-        .. (await connection.ListAsync<(string Digest, long IsLoose)>(
+        .. (await connection.ListAsync(
+            static row => (Digest: row.GetString(0), IsLoose: row.GetInt64(1)),
             """
             SELECT digest, NOT EXISTS (SELECT 1 FROM links l WHERE l.digest = manifests.digest AND (l.kinds & 6) <> 0)
             FROM manifests WHERE digest > @after ORDER BY digest LIMIT @limit
@@ -70,7 +73,8 @@ public sealed class GarbageTable
     /// <summary>Digests that nothing refers to, after one.</summary>
     public ValueTask<IReadOnlyList<UnreferencedRow>> UnreferencedAsync(string after, int limit) => reads.ReadAsync<IReadOnlyList<UnreferencedRow>>(async connection =>
     [
-        .. (await connection.ListAsync<(string Digest, long Since, long Manifest, long Blob, long LinkedManifest, long Linked, long Named)>(
+        .. (await connection.ListAsync(
+            static row => (Digest: row.GetString(0), Since: row.GetInt64(1), Manifest: row.GetInt64(2), Blob: row.GetInt64(3), LinkedManifest: row.GetInt64(4), Linked: row.GetInt64(5), Named: row.GetInt64(6)),
             """
             SELECT digest, since,
               EXISTS (SELECT 1 FROM manifests m WHERE m.digest = u.digest), EXISTS (SELECT 1 FROM blobs b WHERE b.digest = u.digest),
@@ -88,7 +92,8 @@ public sealed class GarbageTable
     /// <summary>Blobs after one, in the order of their digests.</summary>
     public ValueTask<IReadOnlyList<BlobState>> BlobsAsync(string after, int limit) => reads.ReadAsync<IReadOnlyList<BlobState>>(async connection =>
     [
-        .. (await connection.ListAsync<(string Digest, long Size, long PulledAt, long Kept, long IsForgotten)>(
+        .. (await connection.ListAsync(
+            static row => (Digest: row.GetString(0), Size: row.GetInt64(1), PulledAt: row.GetInt64(2), Kept: row.GetInt64(3), IsForgotten: row.GetInt64(4)),
             """
             SELECT digest, size, pulled_at, kept,
               NOT EXISTS (SELECT 1 FROM links l WHERE l.digest = b.digest) AND NOT EXISTS (SELECT 1 FROM children c WHERE c.digest = b.digest)

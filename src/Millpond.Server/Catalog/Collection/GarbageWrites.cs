@@ -1,5 +1,4 @@
 using System.Data.Common;
-using Dapper;
 using Millpond.Images;
 
 namespace Millpond.Server.Catalog.Collection;
@@ -41,19 +40,19 @@ internal static class GarbageWrites
 
     private const string ThisLink = "digest = @digest AND repository = @repository AND origin = @origin";
 
-    public static void Mark(DbConnection connection, IEnumerable<LinkKey> links, DateTimeOffset now) => connection.Execute(
+    public static void Mark(DbConnection connection, IEnumerable<LinkKey> links, DateTimeOffset now) => connection.RunEach(
         "INSERT INTO unneeded_links (digest, repository, origin, since) VALUES (@digest, @repository, @origin, @now) ON CONFLICT DO NOTHING",
         links.Select(link => Values(link, now)));
 
     /// <summary>Marks of links that are needed again or gone go; those of a clock that was ahead begin now.</summary>
     public static void Unmark(DbConnection connection, IEnumerable<LinkKey> links) =>
-        connection.Execute($"DELETE FROM unneeded_links WHERE {ThisLink}", links.Select(link => Values(link, default)));
+        connection.RunEach($"DELETE FROM unneeded_links WHERE {ThisLink}", links.Select(link => Values(link, default)));
 
     public static void Restart(DbConnection connection, DateTimeOffset now)
     {
         foreach (var table in (string[])["unneeded_links", "unreferenced"])
         {
-            connection.Execute($"UPDATE {table} SET since = @now WHERE since > @now", new { now = now.ToUnixTimeMilliseconds() });
+            connection.Run($"UPDATE {table} SET since = @now WHERE since > @now", new { now = now.ToUnixTimeMilliseconds() });
         }
     }
 
@@ -61,14 +60,14 @@ internal static class GarbageWrites
     public static bool RemoveUseless(DbConnection connection, LinkKey link, DateTimeOffset before, DateTimeOffset renewed, DateTimeOffset now)
     {
         var values = Values(link, now, before, renewed);
-        var since = connection.ExecuteScalar<long?>($"SELECT since FROM unneeded_links WHERE {ThisLink} AND since <= @before", values);
+        var since = connection.FindNumber($"SELECT since FROM unneeded_links WHERE {ThisLink} AND since <= @before", values);
         if (since is null
-            || connection.Execute($"DELETE FROM links WHERE {ThisLink} AND NOT EXISTS (SELECT 1 FROM manifests m WHERE m.digest = links.digest) AND {UselessBlob}", values) == 0)
+            || connection.Run($"DELETE FROM links WHERE {ThisLink} AND NOT EXISTS (SELECT 1 FROM manifests m WHERE m.digest = links.digest) AND {UselessBlob}", values) == 0)
         {
             return false;
         }
 
-        connection.Execute($"DELETE FROM unneeded_links WHERE {ThisLink}", values);
+        connection.Run($"DELETE FROM unneeded_links WHERE {ThisLink}", values);
         Unlinked(connection, link, since.Value);
         return true;
     }
@@ -77,18 +76,18 @@ internal static class GarbageWrites
     public static bool RemoveIdle(DbConnection connection, LinkKey link, DateTimeOffset idle, DateTimeOffset now)
     {
         var values = new { digest = link.Digest, repository = link.Repository, origin = link.Origin, idle = idle.ToUnixTimeMilliseconds() };
-        if (connection.Execute($"DELETE FROM links WHERE {ThisLink} AND {IdleManifest}", values) == 0)
+        if (connection.Run($"DELETE FROM links WHERE {ThisLink} AND {IdleManifest}", values) == 0)
         {
             return false;
         }
 
-        connection.Execute("DELETE FROM incomplete WHERE repository = @repository AND digest = @digest", values);
+        connection.Run("DELETE FROM incomplete WHERE repository = @repository AND digest = @digest", values);
         Unlinked(connection, link, now.ToUnixTimeMilliseconds());
         return true;
     }
 
     /// <summary>Nothing refers to the digest from now on, where no repository has it.</summary>
-    public static void Unreferenced(DbConnection connection, string digest, long since) => connection.Execute(
+    public static void Unreferenced(DbConnection connection, string digest, long since) => connection.Run(
         """
         INSERT INTO unreferenced (digest, since) SELECT @digest, @since WHERE NOT EXISTS (SELECT 1 FROM links WHERE digest = @digest)
         ON CONFLICT DO NOTHING
@@ -96,7 +95,7 @@ internal static class GarbageWrites
         new { digest, since });
 
     /// <summary>Manifests that no repository has as one, whatever else has the digest.</summary>
-    public static void UnreferencedManifest(DbConnection connection, string digest, DateTimeOffset now) => connection.Execute(
+    public static void UnreferencedManifest(DbConnection connection, string digest, DateTimeOffset now) => connection.Run(
         """
         INSERT INTO unreferenced (digest, since) SELECT @digest, @now
         WHERE NOT EXISTS (SELECT 1 FROM links WHERE digest = @digest AND (kinds & 6) <> 0)
@@ -105,11 +104,11 @@ internal static class GarbageWrites
         new { digest, now = now.ToUnixTimeMilliseconds() });
 
     public static void Referenced(DbConnection connection, Digest digest) =>
-        connection.Execute("DELETE FROM unreferenced WHERE digest = @digest", new { digest = digest.ToString() });
+        connection.Run("DELETE FROM unreferenced WHERE digest = @digest", new { digest = digest.ToString() });
 
     /// <summary>A manifest that no repository has had for long enough goes with its bytes; false where it stays.</summary>
     public static bool RemoveManifest(DbConnection connection, Digest digest, DateTimeOffset before) =>
-        connection.ExecuteScalar<long?>(
+        connection.FindNumber(
             "SELECT 1 FROM unreferenced WHERE digest = @digest AND since <= @before", new { digest = digest.ToString(), before = before.ToUnixTimeMilliseconds() }) is not null
         && ContentWrites.RemoveLooseManifest(connection, digest);
 
@@ -123,13 +122,8 @@ internal static class GarbageWrites
         Unreferenced(connection, link.Digest, since);
     }
 
-    private static object Values(LinkKey link, DateTimeOffset now, DateTimeOffset before = default, DateTimeOffset renewed = default) => new
-    {
-        digest = link.Digest,
-        repository = link.Repository,
-        origin = link.Origin,
-        now = now.ToUnixTimeMilliseconds(),
-        before = before.ToUnixTimeMilliseconds(),
-        renewed = renewed.ToUnixTimeMilliseconds(),
-    };
+    private static LinkValues Values(LinkKey link, DateTimeOffset now, DateTimeOffset before = default, DateTimeOffset renewed = default) => new(
+        link.Digest, link.Repository, link.Origin, now.ToUnixTimeMilliseconds(), before.ToUnixTimeMilliseconds(), renewed.ToUnixTimeMilliseconds());
+
+    private sealed record LinkValues(string Digest, string Repository, long Origin, long Now, long Before, long Renewed);
 }

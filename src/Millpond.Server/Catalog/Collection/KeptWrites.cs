@@ -1,5 +1,4 @@
 using System.Data.Common;
-using Dapper;
 
 namespace Millpond.Server.Catalog.Collection;
 
@@ -26,7 +25,7 @@ internal static class KeptWrites
     {
         foreach (var table in Tables)
         {
-            connection.Execute($"UPDATE {table} SET kept = kept | 2 WHERE digest = @digest AND (kept & 2) = 0", new { digest });
+            connection.Run($"UPDATE {table} SET kept = kept | 2 WHERE digest = @digest AND (kept & 2) = 0", new { digest });
         }
     }
 
@@ -35,19 +34,19 @@ internal static class KeptWrites
     {
         foreach (var table in Tables)
         {
-            connection.Execute(
+            connection.Run(
                 $"UPDATE {table} SET kept = kept & ~2 WHERE digest = @digest AND (kept & 2) <> 0 AND NOT EXISTS (SELECT 1 FROM links WHERE digest = @digest AND origin = 0)",
                 new { digest });
         }
     }
 
     /// <summary>The manifest is kept for this, by itself.</summary>
-    public static void PutRoot(DbConnection connection, string digest, KeptFor why) => connection.Execute(
+    public static void PutRoot(DbConnection connection, string digest, KeptFor why) => connection.Run(
         "INSERT INTO kept_images (digest, why) SELECT @digest, @why WHERE EXISTS (SELECT 1 FROM manifests WHERE digest = @digest) ON CONFLICT DO NOTHING",
         new { digest, why = (long)why });
 
     public static void RemoveRoot(DbConnection connection, string digest, KeptFor why) =>
-        connection.Execute("DELETE FROM kept_images WHERE digest = @digest AND why = @why", new { digest, why = (long)why });
+        connection.Run("DELETE FROM kept_images WHERE digest = @digest AND why = @why", new { digest, why = (long)why });
 
     /// <summary>A manifest that is kept by itself or by one above it, and what it names.</summary>
     public static void Keep(DbConnection connection, string digest, KeptFor why)
@@ -58,10 +57,10 @@ internal static class KeptWrites
             (EXISTS (SELECT 1 FROM kept_images WHERE digest = @digest AND why = @why) OR EXISTS (
               SELECT 1 FROM children c CROSS JOIN manifests m WHERE c.digest = @digest AND m.digest = c.parent AND (m.kept & @why) <> 0))
             """;
-        connection.Execute($"UPDATE manifests SET kept = kept | @why WHERE digest = @digest AND (kept & @why) = 0 AND {IsKept}", values);
+        connection.Run($"UPDATE manifests SET kept = kept | @why WHERE digest = @digest AND (kept & @why) = 0 AND {IsKept}", values);
         foreach (var table in Tables)
         {
-            connection.Execute(
+            connection.Run(
                 $"""
                 UPDATE {table} SET kept = kept | @why
                 WHERE digest IN (SELECT digest FROM children WHERE parent = @digest) AND (kept & @why) = 0
@@ -76,7 +75,7 @@ internal static class KeptWrites
     {
         foreach (var table in Tables)
         {
-            connection.Execute(
+            connection.Run(
                 $"""
                 UPDATE {table} SET kept = kept & ~@why
                 WHERE digest = @digest AND (kept & @why) <> 0

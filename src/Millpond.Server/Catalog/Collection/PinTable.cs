@@ -1,4 +1,3 @@
-using Dapper;
 using Millpond.Images;
 
 namespace Millpond.Server.Catalog.Collection;
@@ -21,7 +20,7 @@ public sealed class PinTable
     /// <summary>All patterns, in their order.</summary>
     public ValueTask<IReadOnlyList<PinRow>> ListAsync() => reads.ReadAsync<IReadOnlyList<PinRow>>(async connection =>
     [
-        .. (await connection.ListAsync<(string Pattern, long At)>("SELECT pattern, created_at FROM pins ORDER BY pattern"))
+        .. (await connection.ListAsync(static row => (Pattern: row.GetString(0), At: row.GetInt64(1)), "SELECT pattern, created_at FROM pins ORDER BY pattern"))
         .Select(row => new PinRow(row.Pattern, DateTimeOffset.FromUnixTimeMilliseconds(row.At))),
     ]);
 
@@ -33,8 +32,8 @@ public sealed class PinTable
             connection =>
             {
                 var values = new { pattern, most, now = now.ToUnixTimeMilliseconds() };
-                connection.Execute("INSERT INTO pins (pattern, created_at) SELECT @pattern, @now WHERE (SELECT count(*) FROM pins) < @most ON CONFLICT DO NOTHING", values);
-                isThere = connection.ExecuteScalar<long?>("SELECT 1 FROM pins WHERE pattern = @pattern", values) is not null;
+                connection.Run("INSERT INTO pins (pattern, created_at) SELECT @pattern, @now WHERE (SELECT count(*) FROM pins) < @most ON CONFLICT DO NOTHING", values);
+                isThere = connection.FindNumber("SELECT 1 FROM pins WHERE pattern = @pattern", values) is not null;
             },
             durable: true);
         return isThere;
@@ -44,7 +43,7 @@ public sealed class PinTable
     public async Task<bool> RemoveAsync(string pattern)
     {
         var wasThere = false;
-        await writer.WriteAsync(connection => wasThere = connection.Execute("DELETE FROM pins WHERE pattern = @pattern", new { pattern }) > 0, durable: true);
+        await writer.WriteAsync(connection => wasThere = connection.Run("DELETE FROM pins WHERE pattern = @pattern", new { pattern }) > 0, durable: true);
         return wasThere;
     }
 
@@ -54,7 +53,7 @@ public sealed class PinTable
 
     /// <summary>Images that are kept for this, after one, in the order of their digests.</summary>
     public ValueTask<IReadOnlyList<string>> ListKeptAsync(KeptFor why, string after, int limit) => reads.ReadAsync(connection =>
-        connection.ListAsync<string>("SELECT digest FROM kept_images WHERE digest > @after AND why = @why ORDER BY digest LIMIT @limit", new { why = (long)why, after, limit }));
+        connection.ListTextsAsync("SELECT digest FROM kept_images WHERE digest > @after AND why = @why ORDER BY digest LIMIT @limit", new { why = (long)why, after, limit }));
 
     /// <summary>What a manifest or blob is kept for.</summary>
     public ValueTask<KeptFor> FindAsync(Digest digest) => reads.ReadAsync(connection => connection.FindAsync(
@@ -62,7 +61,8 @@ public sealed class PinTable
         row => (KeptFor)row.GetInt64(0), digest.ToString()));
 
     /// <summary>The repositories that have a manifest, each with the tags by which they do.</summary>
-    public ValueTask<IReadOnlyList<(string Repository, string? Tag)>> NamesOfAsync(string digest) => reads.ReadAsync(connection => connection.ListAsync<(string, string?)>(
+    public ValueTask<IReadOnlyList<(string Repository, string? Tag)>> NamesOfAsync(string digest) => reads.ReadAsync(connection => connection.ListAsync(
+        static row => (row.GetString(0), row.Text(1)),
         """
         SELECT l.repository, t.tag FROM links l
         LEFT JOIN tags t ON t.digest = l.digest AND +t.repository = l.repository AND +t.origin = l.origin WHERE l.digest = @digest AND (l.kinds & 6) <> 0
@@ -71,7 +71,8 @@ public sealed class PinTable
 
     /// <summary>Tags of a repository after one, of all its origins, with what they mean.</summary>
     public ValueTask<IReadOnlyList<(string Tag, long Origin, string Digest)>> TagsAsync(string repository, string tag, long origin, int limit) =>
-        reads.ReadAsync(connection => connection.ListAsync<(string, long, string)>(
+        reads.ReadAsync(connection => connection.ListAsync(
+            static row => (row.GetString(0), row.GetInt64(1), row.GetString(2)),
             "SELECT tag, origin, digest FROM tags WHERE repository = @repository AND (tag, origin) > (@tag, @origin) ORDER BY tag, origin LIMIT @limit",
             new { repository, tag, origin, limit }));
 
@@ -98,7 +99,7 @@ public sealed class PinTable
     });
 
     /// <summary>Images that the availability guard holds and that are not kept as last copies yet, after one.</summary>
-    public ValueTask<IReadOnlyList<string>> ListHeldAsync(string after, int limit) => reads.ReadAsync(connection => connection.ListAsync<string>(
+    public ValueTask<IReadOnlyList<string>> ListHeldAsync(string after, int limit) => reads.ReadAsync(connection => connection.ListTextsAsync(
         """
         SELECT DISTINCT h.digest FROM held h
         WHERE h.digest > @after AND NOT EXISTS (SELECT 1 FROM kept_images k WHERE k.digest = h.digest AND k.why = 4)
@@ -108,7 +109,7 @@ public sealed class PinTable
         new { after, limit }));
 
     /// <summary>Last copies that the guard holds no more, after one.</summary>
-    public ValueTask<IReadOnlyList<string>> ListReleasedAsync(string after, int limit) => reads.ReadAsync(connection => connection.ListAsync<string>(
+    public ValueTask<IReadOnlyList<string>> ListReleasedAsync(string after, int limit) => reads.ReadAsync(connection => connection.ListTextsAsync(
         """
         SELECT k.digest FROM kept_images k
         WHERE k.digest > @after AND k.why = 4 AND NOT EXISTS (SELECT 1 FROM held h WHERE h.digest = k.digest) ORDER BY k.digest LIMIT @limit
@@ -125,7 +126,7 @@ public sealed class PinTable
         }
 
         var table = withBlobs ? "" : "AND EXISTS (SELECT 1 FROM manifests m WHERE m.digest = c.digest)";
-        foreach (var child in await reads.ReadAsync(connection => connection.ListAsync<string>($"SELECT c.digest FROM children c WHERE c.parent = @digest {table}", new { digest })))
+        foreach (var child in await reads.ReadAsync(connection => connection.ListTextsAsync($"SELECT c.digest FROM children c WHERE c.parent = @digest {table}", new { digest })))
         {
             await BelowAsync(child, levels - 1, change, withBlobs);
         }

@@ -1,5 +1,4 @@
 using System.Data.Common;
-using Dapper;
 
 namespace Millpond.Server.Catalog.Control;
 
@@ -25,7 +24,8 @@ public sealed class AccessTable
     public ValueTask<IReadOnlyList<PrincipalRow>> ListPrincipalsAsync(string after, int limit) => reads.ReadAsync<IReadOnlyList<PrincipalRow>>(async connection =>
     {
         var found = new List<PrincipalRow>();
-        foreach (var (arn, created) in await connection.ListAsync<(string Arn, long Created)>(
+        foreach (var (arn, created) in await connection.ListAsync(
+            static row => (Arn: row.GetString(0), Created: row.GetInt64(1)),
             "SELECT arn, created_at FROM principals WHERE arn > @after ORDER BY arn LIMIT @limit", new { after, limit }))
         {
             found.Add(new(arn, Times.Of(created), await PoliciesAsync(connection, arn)));
@@ -45,7 +45,8 @@ public sealed class AccessTable
     public ValueTask<IReadOnlyList<(string Id, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt)>> ListKeysAsync(string principal) =>
         reads.ReadAsync<IReadOnlyList<(string Id, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt)>>(async connection =>
         [
-            .. (await connection.ListAsync<(string Id, long Created, long? Expires)>(
+            .. (await connection.ListAsync(
+                static row => (Id: row.GetString(0), Created: row.GetInt64(1), Expires: row.Number(2)),
                 "SELECT id, created_at, expires_at FROM access_keys WHERE principal = @principal ORDER BY created_at, id", new { principal }))
             .Select(row => (row.Id, Times.Of(row.Created), row.Expires is { } at ? Times.Of(at) : (DateTimeOffset?)null)),
         ]);
@@ -55,11 +56,11 @@ public sealed class AccessTable
     public Task PutPrincipalAsync(PrincipalRow principal, AccessKeyRow? key) => writer.WriteAsync(
         connection =>
         {
-            connection.Execute(
-                "INSERT INTO principals (arn, created_at) VALUES (@Arn, @at) ON CONFLICT (arn) DO NOTHING", new { principal.Arn, at = Times.Of(principal.CreatedAt) });
-            connection.Execute("DELETE FROM principal_policies WHERE principal = @Arn", new { principal.Arn });
-            connection.Execute(
-                "INSERT INTO principal_policies (principal, name, document) VALUES (@Arn, @Name, @Document)",
+            connection.Run(
+                "INSERT INTO principals (arn, created_at) VALUES (@arn, @at) ON CONFLICT (arn) DO NOTHING", new { principal.Arn, at = Times.Of(principal.CreatedAt) });
+            connection.Run("DELETE FROM principal_policies WHERE principal = @arn", new { principal.Arn });
+            connection.RunEach(
+                "INSERT INTO principal_policies (principal, name, document) VALUES (@arn, @name, @document)",
                 principal.Policies.Select(policy => new { principal.Arn, policy.Name, policy.Document }));
             if (key is not null)
             {
@@ -85,26 +86,27 @@ public sealed class AccessTable
     public Task DeletePrincipalAsync(string arn) => writer.WriteAsync(
         connection =>
         {
-            connection.Execute("DELETE FROM access_keys WHERE principal = @arn", new { arn });
-            connection.Execute("DELETE FROM principal_policies WHERE principal = @arn", new { arn });
-            connection.Execute("DELETE FROM principals WHERE arn = @arn", new { arn });
+            connection.Run("DELETE FROM access_keys WHERE principal = @arn", new { arn });
+            connection.Run("DELETE FROM principal_policies WHERE principal = @arn", new { arn });
+            connection.Run("DELETE FROM principals WHERE arn = @arn", new { arn });
         },
         durable: true);
 
     private static async ValueTask<IReadOnlyList<PolicyRow>> PoliciesAsync(ReadConnection connection, string principal) =>
     [
-        .. (await connection.ListAsync<(string Name, string? Document)>(
+        .. (await connection.ListAsync(
+            static row => (Name: row.GetString(0), Document: row.Text(1)),
             "SELECT name, document FROM principal_policies WHERE principal = @principal ORDER BY name", new { principal }))
         .Select(row => new PolicyRow(row.Name, row.Document)),
     ];
 
-    private static void PutKey(DbConnection connection, AccessKeyRow key) => connection.Execute(
+    private static void PutKey(DbConnection connection, AccessKeyRow key) => connection.Run(
         """
-        INSERT INTO access_keys (id, principal, sealed, token_hash, expires_at, created_at) VALUES (@Id, @Principal, @Sealed, @TokenHash, @expires, @created)
+        INSERT INTO access_keys (id, principal, sealed, token_hash, expires_at, created_at) VALUES (@id, @principal, @sealed, @tokenHash, @expires, @created)
         ON CONFLICT (id) DO NOTHING
         """,
         new { key.Id, key.Principal, key.Sealed, key.TokenHash, expires = key.ExpiresAt is { } at ? Times.Of(at) : (long?)null, created = Times.Of(key.CreatedAt) });
 
     private static void DeleteKeys(DbConnection connection, string principal, IReadOnlyCollection<string> ids) =>
-        connection.Execute("DELETE FROM access_keys WHERE id = @id AND principal = @principal", ids.Select(id => new { id, principal }));
+        connection.RunEach("DELETE FROM access_keys WHERE id = @id AND principal = @principal", ids.Select(id => new { id, principal }));
 }

@@ -1,5 +1,4 @@
 using System.Data.Common;
-using Dapper;
 
 namespace Millpond.Server.Catalog.Control;
 
@@ -20,7 +19,7 @@ public sealed class SealedTable
         reads.ReadAsync(connection => connection.FindAsync("SELECT content FROM sealed_values WHERE name = @k0", row => row.GetFieldValue<byte[]>(0), name));
 
     public Task PutAsync(string name, byte[] content) => writer.WriteAsync(
-        connection => connection.Execute(
+        connection => connection.Run(
             "INSERT INTO sealed_values (name, content) VALUES (@name, @content) ON CONFLICT (name) DO UPDATE SET content = excluded.content", new { name, content }),
         durable: true);
 
@@ -33,14 +32,14 @@ public sealed class SealedTable
             connection =>
             {
                 count = 0;
-                foreach (var (name, content) in connection.Query<(string Name, byte[] Content)>("SELECT name, content FROM sealed_values").AsList())
+                foreach (var (name, content) in connection.Rows(static row => (Name: row.GetString(0), Content: row.GetFieldValue<byte[]>(1)), "SELECT name, content FROM sealed_values"))
                 {
-                    count += connection.Execute("UPDATE sealed_values SET content = @content WHERE name = @name", new { name, content = again(PurposeOfValue(name), content) });
+                    count += connection.Run("UPDATE sealed_values SET content = @content WHERE name = @name", new { name, content = again(PurposeOfValue(name), content) });
                 }
 
-                foreach (var (id, content) in connection.Query<(string Id, byte[] Content)>("SELECT id, sealed FROM access_keys").AsList())
+                foreach (var (id, content) in connection.Rows(static row => (Id: row.GetString(0), Content: row.GetFieldValue<byte[]>(1)), "SELECT id, sealed FROM access_keys"))
                 {
-                    count += connection.Execute("UPDATE access_keys SET sealed = @content WHERE id = @id", new { id, content = again(PurposeOfKey(id), content) });
+                    count += connection.Run("UPDATE access_keys SET sealed = @content WHERE id = @id", new { id, content = again(PurposeOfKey(id), content) });
                 }
 
                 count += ResealVersions(connection, again);
@@ -61,11 +60,11 @@ public sealed class SealedTable
     private static int ResealVersions(DbConnection connection, Func<string, byte[], byte[]> again)
     {
         var count = 0;
-        foreach (var (arn, version) in connection.Query<(string Arn, string Version)>("SELECT secret, version FROM secret_versions").AsList())
+        foreach (var (arn, version) in connection.Rows(static row => (Arn: row.GetString(0), Version: row.GetString(1)), "SELECT secret, version FROM secret_versions"))
         {
             // One at a time: a value may have 64 KiB, and there may be many.
-            var content = connection.QuerySingle<byte[]>("SELECT sealed FROM secret_versions WHERE secret = @arn AND version = @version", new { arn, version });
-            count += connection.Execute(
+            var content = connection.Rows(static row => row.GetFieldValue<byte[]>(0), "SELECT sealed FROM secret_versions WHERE secret = @arn AND version = @version", new { arn, version }).Single();
+            count += connection.Run(
                 "UPDATE secret_versions SET sealed = @content WHERE secret = @arn AND version = @version",
                 new { arn, version, content = again(PurposeOfVersion(arn, version), content) });
         }

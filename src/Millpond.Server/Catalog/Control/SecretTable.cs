@@ -1,5 +1,4 @@
 using System.Data.Common;
-using Dapper;
 
 namespace Millpond.Server.Catalog.Control;
 
@@ -29,24 +28,28 @@ public sealed class SecretTable
     }
 
     /// <summary>By its ARN, whole or without its suffix, or by its name.</summary>
-    public ValueTask<SecretRow?> FindAsync(string id) => reads.ReadAsync(async connection => (await connection.ListAsync<Row>(
-        $"SELECT {Columns} FROM secrets WHERE arn = @id OR name = @id OR substr(arn, 1, length(arn) - 7) = @id ORDER BY arn = @id DESC LIMIT 1", new { id }))
-        .Select(Of).FirstOrDefault());
+    public ValueTask<SecretRow?> FindAsync(string id) => reads.ReadAsync(async connection => await connection.ListAsync(
+        Read,
+        $"SELECT {Columns} FROM secrets WHERE arn = @id OR name = @id OR substr(arn, 1, length(arn) - 7) = @id ORDER BY arn = @id DESC LIMIT 1",
+        new { id }) is [var row, ..]
+        ? row
+        : null);
 
     /// <summary>Those after a name, in the order of their names.</summary>
     public ValueTask<IReadOnlyList<SecretRow>> ListAsync(string after, int limit) => reads.ReadAsync<IReadOnlyList<SecretRow>>(async connection =>
     [
-        .. (await connection.ListAsync<Row>($"SELECT {Columns} FROM secrets WHERE name > @after ORDER BY name LIMIT @limit", new { after, limit })).Select(Of),
+        .. (await connection.ListAsync(Read, $"SELECT {Columns} FROM secrets WHERE name > @after ORDER BY name LIMIT @limit", new { after, limit })),
     ]);
 
     /// <summary>The versions of a secret, the newest first.</summary>
     public ValueTask<IReadOnlyList<SecretVersionRow>> VersionsAsync(string arn) => reads.ReadAsync<IReadOnlyList<SecretVersionRow>>(async connection =>
     {
-        var stages = (await connection.ListAsync<(string Stage, string Version)>("SELECT stage, version FROM secret_stages WHERE secret = @arn", new { arn }))
+        var stages = (await connection.ListAsync(static row => (Stage: row.GetString(0), Version: row.GetString(1)), "SELECT stage, version FROM secret_stages WHERE secret = @arn", new { arn }))
             .ToLookup(row => row.Version, row => row.Stage);
         return
         [
-            .. (await connection.ListAsync<(string Version, byte[] Sealed, long Created)>(
+            .. (await connection.ListAsync(
+                static row => (Version: row.GetString(0), Sealed: row.GetFieldValue<byte[]>(1), Created: row.GetInt64(2)),
                 "SELECT version, sealed, created_at FROM secret_versions WHERE secret = @arn ORDER BY created_at DESC, version", new { arn }))
             .Select(row => new SecretVersionRow(arn, row.Version, row.Sealed, Times.Of(row.Created), [.. stages[row.Version].Order(StringComparer.Ordinal)])),
         ];
@@ -61,7 +64,7 @@ public sealed class SecretTable
         await writer.WriteAsync(
             connection =>
             {
-                isOwn = connection.ExecuteScalar<long>("SELECT count(*) FROM secrets WHERE name = @Name AND arn <> @Arn", new { secret.Name, secret.Arn }) == 0;
+                isOwn = connection.FindNumber("SELECT count(*) FROM secrets WHERE name = @name AND arn <> @arn", new { secret.Name, secret.Arn }) == 0;
                 if (isOwn)
                 {
                     Put(connection, secret);
@@ -75,16 +78,16 @@ public sealed class SecretTable
     public Task DeleteAsync(string arn) => writer.WriteAsync(
         connection =>
         {
-            connection.Execute("DELETE FROM secret_stages WHERE secret = @arn", new { arn });
-            connection.Execute("DELETE FROM secret_versions WHERE secret = @arn", new { arn });
-            connection.Execute("DELETE FROM secrets WHERE arn = @arn", new { arn });
+            connection.Run("DELETE FROM secret_stages WHERE secret = @arn", new { arn });
+            connection.Run("DELETE FROM secret_versions WHERE secret = @arn", new { arn });
+            connection.Run("DELETE FROM secrets WHERE arn = @arn", new { arn });
         },
         durable: true);
 
-    private static void Put(DbConnection connection, SecretRow secret) => connection.Execute(
+    private static void Put(DbConnection connection, SecretRow secret) => connection.Run(
         """
         INSERT INTO secrets (arn, name, details, created_at, changed_at, deleted_at, deletion_date)
-        VALUES (@Arn, @Name, @Details, @created, @changed, @deleted, @deletion)
+        VALUES (@arn, @name, @details, @created, @changed, @deleted, @deletion)
         ON CONFLICT (arn) DO UPDATE SET
           details = excluded.details, changed_at = excluded.changed_at, deleted_at = excluded.deleted_at, deletion_date = excluded.deletion_date
         """,
@@ -103,41 +106,24 @@ public sealed class SecretTable
     {
         foreach (var version in versions)
         {
-            connection.Execute(
+            connection.Run(
                 """
-                INSERT INTO secret_versions (secret, version, sealed, created_at) VALUES (@arn, @VersionId, @Sealed, @created)
+                INSERT INTO secret_versions (secret, version, sealed, created_at) VALUES (@arn, @versionId, @sealed, @created)
                 ON CONFLICT (secret, version) DO NOTHING
                 """,
                 new { arn, version.VersionId, version.Sealed, created = Times.Of(version.CreatedAt) });
-            connection.Execute("DELETE FROM secret_stages WHERE secret = @arn AND version = @VersionId", new { arn, version.VersionId });
-            connection.Execute(
-                "INSERT INTO secret_stages (secret, stage, version) VALUES (@arn, @stage, @VersionId) ON CONFLICT (secret, stage) DO UPDATE SET version = excluded.version",
+            connection.Run("DELETE FROM secret_stages WHERE secret = @arn AND version = @versionId", new { arn, version.VersionId });
+            connection.RunEach(
+                "INSERT INTO secret_stages (secret, stage, version) VALUES (@arn, @stage, @versionId) ON CONFLICT (secret, stage) DO UPDATE SET version = excluded.version",
                 version.Stages.Select(stage => new { arn, stage, version.VersionId }));
         }
 
-        connection.Execute("DELETE FROM secret_versions WHERE secret = @arn AND version = @version", dropped.Select(version => new { arn, version }));
-        connection.Execute("DELETE FROM secret_stages WHERE secret = @arn AND version = @version", dropped.Select(version => new { arn, version }));
+        connection.RunEach("DELETE FROM secret_versions WHERE secret = @arn AND version = @version", dropped.Select(version => new { arn, version }));
+        connection.RunEach("DELETE FROM secret_stages WHERE secret = @arn AND version = @version", dropped.Select(version => new { arn, version }));
     }
 
-    private static SecretRow Of(Row row) => new(
-        row.Arn, row.Name, row.Details, Times.Of(row.Created_At), Times.Of(row.Changed_At),
-        row.Deleted_At is { } at ? Times.Of(at) : null, row.Deletion_Date is { } date ? Times.Of(date) : null);
-
-    /// <summary>A row as Dapper fills it.</summary>
-    private sealed class Row
-    {
-        public string Arn { get; init; } = "";
-
-        public string Name { get; init; } = "";
-
-        public string Details { get; init; } = "";
-
-        public long Created_At { get; init; }
-
-        public long Changed_At { get; init; }
-
-        public long? Deleted_At { get; init; }
-
-        public long? Deletion_Date { get; init; }
-    }
+    /// <summary>Of <see cref="Columns"/>.</summary>
+    private static SecretRow Read(DbDataReader row) => new(
+        row.GetString(0), row.GetString(1), row.GetString(2), Times.Of(row.GetInt64(3)), Times.Of(row.GetInt64(4)),
+        row.Number(5) is { } at ? Times.Of(at) : null, row.Number(6) is { } date ? Times.Of(date) : null);
 }

@@ -1,5 +1,4 @@
 using System.Data.Common;
-using Dapper;
 
 namespace Millpond.Server.Catalog.Control;
 
@@ -24,16 +23,11 @@ public sealed class SettingTable
 
     public ValueTask<SettingRow?> FindAsync(string kind, string name) => reads.ReadAsync(connection => connection.FindAsync(
         $"SELECT {Columns} FROM control_settings WHERE kind = @k0 AND name = @k1",
-        row => new SettingRow(row.GetString(0), row.GetString(1), row.GetString(2), Times.Of(row.GetInt64(3)), Times.Of(row.GetInt64(4))),
-        kind, name));
+        Read, kind, name));
 
     /// <summary>Those of a kind after a name, in the order of their names.</summary>
-    public ValueTask<IReadOnlyList<SettingRow>> ListAsync(string kind, string after, int limit) => reads.ReadAsync<IReadOnlyList<SettingRow>>(async connection =>
-    [
-        .. (await connection.ListAsync<(string Kind, string Name, string Value, long Created, long Updated)>(
-            $"SELECT {Columns} FROM control_settings WHERE kind = @kind AND name > @after ORDER BY name LIMIT @limit", new { kind, after, limit }))
-        .Select(row => new SettingRow(row.Kind, row.Name, row.Value, Times.Of(row.Created), Times.Of(row.Updated))),
-    ]);
+    public ValueTask<IReadOnlyList<SettingRow>> ListAsync(string kind, string after, int limit) => reads.ReadAsync(connection => connection.ListAsync(
+        Read, $"SELECT {Columns} FROM control_settings WHERE kind = @kind AND name > @after ORDER BY name LIMIT @limit", new { kind, after, limit }));
 
     /// <summary>Sets it, keeping the time at which it was first set.</summary>
     public Task PutAsync(string kind, string name, string value, DateTimeOffset now) =>
@@ -44,7 +38,7 @@ public sealed class SettingTable
     {
         var added = false;
         await writer.WriteAsync(
-            connection => added = connection.Execute(
+            connection => added = connection.Run(
                 """
                 INSERT INTO control_settings (kind, name, value, created_at, updated_at) VALUES (@kind, @name, @value, @now, @now)
                 ON CONFLICT (kind, name) DO NOTHING
@@ -67,12 +61,11 @@ public sealed class SettingTable
     /// <summary>Those of some kinds under some names, the longest name first.</summary>
     internal static IReadOnlyList<SettingRow> ListAny(DbConnection connection, IReadOnlyList<string> kinds, IReadOnlyList<string> names) =>
     [
-        .. connection.Query<(string Kind, string Name, string Value, long Created, long Updated)>(
-            $"SELECT {Columns} FROM control_settings WHERE kind IN @kinds AND name IN @names ORDER BY length(name) DESC, name", new { kinds, names })
-        .Select(row => new SettingRow(row.Kind, row.Name, row.Value, Times.Of(row.Created), Times.Of(row.Updated))),
+        .. names.SelectMany(name => kinds.SelectMany(kind => connection.Rows(Read, $"SELECT {Columns} FROM control_settings WHERE kind = @kind AND name = @name", new { kind, name })))
+        .OrderByDescending(row => row.Name.Length).ThenBy(row => row.Name, StringComparer.Ordinal),
     ];
 
-    internal static void Put(DbConnection connection, string kind, string name, string value, DateTimeOffset now) => connection.Execute(
+    internal static void Put(DbConnection connection, string kind, string name, string value, DateTimeOffset now) => connection.Run(
         """
         INSERT INTO control_settings (kind, name, value, created_at, updated_at) VALUES (@kind, @name, @value, @now, @now)
         ON CONFLICT (kind, name) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at
@@ -80,5 +73,9 @@ public sealed class SettingTable
         new { kind, name, value, now = Times.Of(now) });
 
     internal static bool Delete(DbConnection connection, string kind, string name) =>
-        connection.Execute("DELETE FROM control_settings WHERE kind = @kind AND name = @name", new { kind, name }) > 0;
+        connection.Run("DELETE FROM control_settings WHERE kind = @kind AND name = @name", new { kind, name }) > 0;
+
+    /// <summary>Of <see cref="Columns"/>.</summary>
+    private static SettingRow Read(DbDataReader row) =>
+        new(row.GetString(0), row.GetString(1), row.GetString(2), Times.Of(row.GetInt64(3)), Times.Of(row.GetInt64(4)));
 }

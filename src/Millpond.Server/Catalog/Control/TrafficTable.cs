@@ -1,4 +1,3 @@
-using Dapper;
 using Millpond.Server.Telemetry;
 
 namespace Millpond.Server.Catalog.Control;
@@ -25,7 +24,7 @@ public sealed class TrafficTable
     public static long DayOf(DateTimeOffset time) => (long)Math.Floor((time - DateTimeOffset.UnixEpoch).TotalDays);
 
     /// <summary>Counting began; where it had begun before, that stays.</summary>
-    public Task BeginAsync(DateTimeOffset at) => writer.WriteAsync(connection => connection.Execute(
+    public Task BeginAsync(DateTimeOffset at) => writer.WriteAsync(connection => connection.Run(
         "INSERT INTO traffic (day, kind, name, counter, value) VALUES (0, 'since', '', '', @at) ON CONFLICT DO NOTHING", new { at = Times.Of(at) }));
 
     /// <summary>Since when there are counts; null where nothing was written yet.</summary>
@@ -41,9 +40,9 @@ public sealed class TrafficTable
         {
             foreach (var some in counts.Chunk(WrittenAtOnce))
             {
-                await writer.WriteAsync(connection => connection.Execute(
+                await writer.WriteAsync(connection => connection.Run(
                     """
-                    INSERT INTO traffic (day, kind, name, counter, value) VALUES (@day, @Kind, @Name, @Counter, @Value)
+                    INSERT INTO traffic (day, kind, name, counter, value) VALUES (@day, @kind, @name, @counter, @value)
                     ON CONFLICT (day, kind, name, counter) DO UPDATE SET value = value + excluded.value
                     """,
                     some.Select(count => new { day, count.Kind, count.Name, count.Counter, count.Value })));
@@ -59,14 +58,15 @@ public sealed class TrafficTable
     }
 
     /// <summary>Deletes all but the last days that have counts. By their number, so that a clock that jumps takes none of them away.</summary>
-    public Task SweepAsync() => writer.WriteAsync(connection => connection.Execute(
+    public Task SweepAsync() => writer.WriteAsync(connection => connection.Run(
         "DELETE FROM traffic WHERE day > 0 AND day < (SELECT min(day) FROM (SELECT DISTINCT day FROM traffic WHERE day > 0 ORDER BY day DESC LIMIT @kept))",
         new { kept = KeptDays }));
 
     /// <summary>The sums of some days, both ends included.</summary>
     public ValueTask<IReadOnlyList<TrafficCount>> SumAsync(long from, long to) => reads.ReadAsync<IReadOnlyList<TrafficCount>>(async connection =>
     [
-        .. (await connection.ListAsync<(string Kind, string Name, string Counter, long Value)>(
+        .. (await connection.ListAsync(
+            static row => (Kind: row.GetString(0), Name: row.GetString(1), Counter: row.GetString(2), Value: row.GetInt64(3)),
             "SELECT kind, name, counter, sum(value) FROM traffic WHERE day BETWEEN @from AND @to AND day > 0 GROUP BY kind, name, counter ORDER BY kind, name, counter",
             new { from, to }))
         .Select(row => new TrafficCount(row.Kind, row.Name, row.Counter, row.Value)),

@@ -1,4 +1,5 @@
-using Dapper;
+using System.Data.Common;
+using System.Diagnostics.CodeAnalysis;
 using Millpond.Images;
 using Millpond.Server.Catalog.Control;
 
@@ -8,7 +9,7 @@ namespace Millpond.Server.Catalog.Expiry;
 public sealed class HeldTable
 {
     private const string Columns =
-        "repository AS Repository, origin AS Origin, digest AS Digest, priority AS Priority, reason AS Reason, failing AS Failing, since AS Since, asked_at AS AskedAt, next_at AS NextAt, tries AS Tries";
+        "repository, origin, digest, priority, reason, failing, since, asked_at, next_at, tries";
 
     private readonly ReadPool reads;
     private readonly CatalogWriter writer;
@@ -36,7 +37,7 @@ public sealed class HeldTable
         new { repository, name = after.Repository, origin = after.Origin, digest = after.Digest, limit });
 
     /// <summary>Repositories of which something is to be asked again by now, some of them.</summary>
-    public ValueTask<IReadOnlyList<string>> ListDueAsync(DateTimeOffset now, int limit) => reads.ReadAsync(connection => connection.ListAsync<string>(
+    public ValueTask<IReadOnlyList<string>> ListDueAsync(DateTimeOffset now, int limit) => reads.ReadAsync(connection => connection.ListTextsAsync(
         "SELECT DISTINCT repository FROM (SELECT repository FROM held WHERE next_at <= @now ORDER BY next_at LIMIT @rows) LIMIT @limit",
         new { now = now.ToUnixTimeMilliseconds(), rows = 100 * limit, limit }));
 
@@ -58,37 +59,15 @@ public sealed class HeldTable
 
     /// <summary>They are held no more.</summary>
     public Task RemoveAsync(OriginRepository at, IReadOnlyList<Digest> digests) => digests.Count == 0 ? Task.CompletedTask : writer.WriteAsync(connection =>
-        connection.Execute(
+        connection.RunEach(
             "DELETE FROM held WHERE repository = @repository AND origin = @origin AND digest = @digest",
             digests.Select(digest => new { repository = at.Name.ToString(), origin = at.Origin.Id, digest = digest.ToString() })));
 
-    private ValueTask<IReadOnlyList<HeldRow>> ListAsync(string sql, object parameters) => reads.ReadAsync<IReadOnlyList<HeldRow>>(async connection =>
-        [.. (await connection.ListAsync<Record>(sql, parameters)).Select(record => record.ToRow())]);
+    private ValueTask<IReadOnlyList<HeldRow>> ListAsync<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)] TValues>(string sql, TValues values)
+        where TValues : class => reads.ReadAsync(connection => connection.ListAsync(Read, sql, values));
 
-    /// <summary>A row as Dapper fills it.</summary>
-    private sealed class Record
-    {
-        public string Repository { get; init; } = "";
-
-        public long Origin { get; init; }
-
-        public string Digest { get; init; } = "";
-
-        public long Priority { get; init; }
-
-        public string Reason { get; init; } = "";
-
-        public long Failing { get; init; }
-
-        public long Since { get; init; }
-
-        public long AskedAt { get; init; }
-
-        public long NextAt { get; init; }
-
-        public long Tries { get; init; }
-
-        public HeldRow ToRow() => new(
-            new(RepositoryName.Parse(Repository), new(Origin), null), Images.Digest.Parse(Digest), Priority, Reason, Failing != 0, Times.Of(Since), Times.Of(AskedAt), Times.Of(NextAt), (int)Tries);
-    }
+    /// <summary>Of <see cref="Columns"/>.</summary>
+    private static HeldRow Read(DbDataReader row) => new(
+        new(RepositoryName.Parse(row.GetString(0)), new(row.GetInt64(1)), null), Digest.Parse(row.GetString(2)), row.GetInt64(3), row.GetString(4), row.GetInt64(5) != 0,
+        Times.Of(row.GetInt64(6)), Times.Of(row.GetInt64(7)), Times.Of(row.GetInt64(8)), (int)row.GetInt64(9));
 }

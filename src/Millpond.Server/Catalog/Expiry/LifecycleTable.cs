@@ -1,5 +1,4 @@
 using System.Data.Common;
-using Dapper;
 using Millpond.Images;
 
 namespace Millpond.Server.Catalog.Expiry;
@@ -19,26 +18,26 @@ public sealed class LifecycleTable
     // The order of the tables is said: the rows of a repository first, and each of their manifests by its key.
     private const string Images =
         """
-        SELECT l.digest AS Digest, CASE WHEN l.linked_at = 0 THEN m.stored_at ELSE l.linked_at END AS PushedAt, m.pulled_at AS PulledAt,
-          coalesce(l.activated_at, 0) AS ActivatedAt, coalesce(l.archived_at, 0) AS ArchivedAt, l.kinds AS Kinds, m.size AS Size,
+        SELECT l.digest, CASE WHEN l.linked_at = 0 THEN m.stored_at ELSE l.linked_at END, m.pulled_at,
+          coalesce(l.activated_at, 0), coalesce(l.archived_at, 0), l.kinds, m.size,
           EXISTS (SELECT 1 FROM children c CROSS JOIN links p ON p.digest = c.parent AND p.repository = @repository AND p.origin = @origin
-                  WHERE c.digest = l.digest AND c.linked_with_parent = 1 AND (p.kinds & 6) <> 0) AS IsListed,
+                  WHERE c.digest = l.digest AND c.linked_with_parent = 1 AND (p.kinds & 6) <> 0),
           m.subject IS NOT NULL
             AND EXISTS (SELECT 1 FROM links s CROSS JOIN manifests sm ON sm.digest = s.digest
                         WHERE s.digest = m.subject AND s.repository = @repository AND s.origin = @origin AND (s.kinds & 6) <> 0)
-            AND NOT EXISTS (SELECT 1 FROM children o WHERE o.parent = l.digest AND o.digest = m.subject) AS Follows
+            AND NOT EXISTS (SELECT 1 FROM children o WHERE o.parent = l.digest AND o.digest = m.subject)
         FROM links l CROSS JOIN manifests m ON m.digest = l.digest
         WHERE l.repository = @repository AND l.origin = @origin AND l.digest > @after AND (l.kinds & 6) <> 0 ORDER BY l.digest LIMIT @limit
         """;
 
     private const string TagPage =
         """
-        SELECT tag AS Tag, digest AS Digest FROM tags WHERE repository = @repository AND origin = @origin AND tag > @after ORDER BY tag LIMIT @limit
+        SELECT tag, digest FROM tags WHERE repository = @repository AND origin = @origin AND tag > @after ORDER BY tag LIMIT @limit
         """;
 
     private const string ArchivedTagPage =
         """
-        SELECT a.tag AS Tag, a.digest AS Digest FROM archived_tags a WHERE a.repository = @repository AND a.origin = @origin AND a.tag > @after
+        SELECT a.tag, a.digest FROM archived_tags a WHERE a.repository = @repository AND a.origin = @origin AND a.tag > @after
           AND NOT EXISTS (SELECT 1 FROM tags t WHERE t.repository = a.repository AND t.tag = a.tag AND t.origin = a.origin) ORDER BY a.tag LIMIT @limit
         """;
 
@@ -60,7 +59,7 @@ public sealed class LifecycleTable
     /// <summary>The origins that a repository's name has content of.</summary>
     public ValueTask<IReadOnlyList<OriginRepository>> ListOriginsAsync(RepositoryName name) => reads.ReadAsync<IReadOnlyList<OriginRepository>>(async connection =>
     [
-        .. (await connection.ListAsync<(long Origin, string? Rule)>("SELECT origin, rule FROM repositories WHERE name = @name ORDER BY origin", new { name = name.ToString() }))
+        .. (await connection.ListAsync(static row => (Origin: row.GetInt64(0), Rule: row.Text(1)), "SELECT origin, rule FROM repositories WHERE name = @name ORDER BY origin", new { name = name.ToString() }))
         .Select(row => new OriginRepository(name, new(row.Origin), row.Rule)),
     ]);
 
@@ -68,15 +67,15 @@ public sealed class LifecycleTable
     public async Task<IReadOnlyList<LifecycleImage>> ListImagesAsync(OriginRepository at, CancellationToken cancellationToken)
     {
         var images = new List<LifecycleImage>();
-        await foreach (var page in PagesAsync<ImageRecord>(at, Images, row => row.Digest, cancellationToken))
+        await foreach (var page in PagesAsync(at, ReadImage, Images, image => image.Digest.ToString(), cancellationToken))
         {
-            images.AddRange(page.Select(row => row.ToImage()));
+            images.AddRange(page);
         }
 
         var byDigest = images.ToDictionary(image => image.Digest.ToString(), StringComparer.Ordinal);
         foreach (var sql in new[] { TagPage, ArchivedTagPage })
         {
-            await foreach (var page in PagesAsync<TagRecord>(at, sql, row => row.Tag, cancellationToken))
+            await foreach (var page in PagesAsync(at, static row => (Tag: row.GetString(0), Digest: row.GetString(1)), sql, row => row.Tag, cancellationToken))
             {
                 foreach (var row in page)
                 {
@@ -94,7 +93,8 @@ public sealed class LifecycleTable
     /// <summary>Images of the repository that speak of the digest, some of them.</summary>
     public ValueTask<IReadOnlyList<(Digest Digest, long Size)>> ListFollowersAsync(OriginRepository at, Digest digest, int limit) => reads.ReadAsync<IReadOnlyList<(Digest, long)>>(async connection =>
     [
-        .. (await connection.ListAsync<(string Digest, long Size)>(
+        .. (await connection.ListAsync(
+            static row => (Digest: row.GetString(0), Size: row.GetInt64(1)),
             $"SELECT digest, size FROM manifests WHERE digest IN ({LifecycleWrites.Followers})",
             new { repository = at.Name.ToString(), origin = at.Origin.Id, digest = digest.ToString(), limit }))
         .Select(row => (Digest.Parse(row.Digest), row.Size)),
@@ -134,7 +134,7 @@ public sealed class LifecycleTable
     public ValueTask<DateTimeOffset?> FindEvaluatedAsync(string repository) => reads.ReadAsync(connection => connection.FindAsync<DateTimeOffset?>(
         "SELECT at FROM evaluations WHERE repository = @k0", row => DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(0)), repository));
 
-    public Task PutEvaluatedAsync(string repository, DateTimeOffset at) => writer.WriteAsync(connection => connection.Execute(
+    public Task PutEvaluatedAsync(string repository, DateTimeOffset at) => writer.WriteAsync(connection => connection.Run(
         "INSERT INTO evaluations (repository, at) VALUES (@repository, @at) ON CONFLICT (repository) DO UPDATE SET at = excluded.at",
         new { repository, at = at.ToUnixTimeMilliseconds() }));
 
@@ -143,7 +143,7 @@ public sealed class LifecycleTable
         "SELECT value FROM lifecycle_state WHERE name = @k0", row => row.GetString(0), name));
 
     /// <param name="value">Null deletes it.</param>
-    public Task PutStateAsync(string name, string? value) => writer.WriteAsync(connection => connection.Execute(
+    public Task PutStateAsync(string name, string? value) => writer.WriteAsync(connection => connection.Run(
         value is null
             ? "DELETE FROM lifecycle_state WHERE name = @name"
             : "INSERT INTO lifecycle_state (name, value) VALUES (@name, @value) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
@@ -185,14 +185,14 @@ public sealed class LifecycleTable
     }
 
     private async IAsyncEnumerable<IReadOnlyList<T>> PagesAsync<T>(
-        OriginRepository at, string sql, Func<T, string> key, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+        OriginRepository at, Func<DbDataReader, T> read, string sql, Func<T, string> key, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         for (var after = ""; ;)
         {
             cancellationToken.ThrowIfCancellationRequested();
             var from = after;
-            var page = await reads.ReadAsync(connection => connection.ListAsync<T>(
-                sql, new { repository = at.Name.ToString(), origin = at.Origin.Id, after = from, limit = PageSize }));
+            var page = await reads.ReadAsync(connection => connection.ListAsync(
+                read, sql, new { repository = at.Name.ToString(), origin = at.Origin.Id, after = from, limit = PageSize }));
             yield return page;
             if (page.Count < PageSize)
             {
@@ -203,46 +203,17 @@ public sealed class LifecycleTable
         }
     }
 
-    /// <summary>A row as Dapper fills it.</summary>
-    private sealed class ImageRecord
+    /// <summary>Of <see cref="Images"/>.</summary>
+    private static LifecycleImage ReadImage(DbDataReader row) => new()
     {
-        public string Digest { get; init; } = "";
-
-        public long PushedAt { get; init; }
-
-        public long PulledAt { get; init; }
-
-        public long ActivatedAt { get; init; }
-
-        public long ArchivedAt { get; init; }
-
-        public long Kinds { get; init; }
-
-        public long Size { get; init; }
-
-        public long IsListed { get; init; }
-
-        public long Follows { get; init; }
-
-        public LifecycleImage ToImage() => new()
-        {
-            Digest = Millpond.Images.Digest.Parse(Digest),
-            PushedAt = PushedAt,
-            PulledAt = PulledAt,
-            ActivatedAt = ActivatedAt,
-            ArchivedAt = ArchivedAt,
-            IsArchived = (Kinds & (long)LinkKinds.Archived) != 0,
-            IsListed = IsListed != 0,
-            Follows = Follows != 0,
-            Size = Size,
-        };
-    }
-
-    /// <inheritdoc cref="ImageRecord"/>
-    private sealed class TagRecord
-    {
-        public string Tag { get; init; } = "";
-
-        public string Digest { get; init; } = "";
-    }
+        Digest = Digest.Parse(row.GetString(0)),
+        PushedAt = row.GetInt64(1),
+        PulledAt = row.GetInt64(2),
+        ActivatedAt = row.GetInt64(3),
+        ArchivedAt = row.GetInt64(4),
+        IsArchived = (row.GetInt64(5) & (long)LinkKinds.Archived) != 0,
+        Size = row.GetInt64(6),
+        IsListed = row.GetInt64(7) != 0,
+        Follows = row.GetInt64(8) != 0,
+    };
 }

@@ -1,5 +1,4 @@
 using System.Data.Common;
-using Dapper;
 using Millpond.Images;
 using Millpond.Server.Catalog.Collection;
 
@@ -68,7 +67,7 @@ internal static class LifecycleWrites
 
         var gone = new List<Digest>();
         Put(departure.Image.Digest);
-        foreach (var follower in connection.Query<string>(Followers, Key(at, departure.Image.Digest, limit: MostFollowers)))
+        foreach (var follower in connection.Texts(Followers, Key(at, departure.Image.Digest, limit: MostFollowers)))
         {
             Put(Digest.Parse(follower));
         }
@@ -80,20 +79,20 @@ internal static class LifecycleWrites
             var key = Key(at, digest, now: now);
 
             // What was pulled counts as both kinds, and is kept from pulls as both.
-            if (connection.Execute(
+            if (connection.Run(
                 $"UPDATE links SET kinds = CASE WHEN origin = 0 THEN (kinds & ~2) | 4 ELSE 4 END, archived_at = @now WHERE {Where} AND (kinds & 2) <> 0", key) == 0)
             {
                 return;
             }
 
-            connection.Execute(
+            connection.Run(
                 $"""
                 INSERT INTO archived_tags (repository, tag, origin, digest) SELECT repository, tag, origin, digest FROM tags WHERE {Where}
                 ON CONFLICT (repository, tag, origin) DO UPDATE SET digest = excluded.digest
                 """,
                 key);
-            tags.AddRange(connection.Query<string>($"DELETE FROM tags WHERE {Where} RETURNING tag", key));
-            connection.Execute($"DELETE FROM held WHERE {Where}", key);
+            tags.AddRange(connection.Texts($"DELETE FROM tags WHERE {Where} RETURNING tag", key));
+            connection.Run($"DELETE FROM held WHERE {Where}", key);
             gone.Add(digest);
         }
     }
@@ -102,16 +101,16 @@ internal static class LifecycleWrites
     public static bool Restore(DbConnection connection, OriginRepository at, Digest digest, DateTimeOffset now)
     {
         var key = Key(at, digest, now: now);
-        if (connection.Execute(
+        if (connection.Run(
             $"UPDATE links SET kinds = CASE WHEN origin = 0 THEN (kinds & ~4) | 2 ELSE 3 END, activated_at = @now WHERE {Where} AND (kinds & 4) <> 0", key) == 0)
         {
             return false;
         }
 
         // Of a cache their check is due.
-        connection.Execute(
+        connection.Run(
             $"INSERT INTO tags (repository, tag, origin, digest, checked_at) SELECT repository, tag, origin, digest, 0 FROM archived_tags WHERE {Where} ON CONFLICT DO NOTHING", key);
-        connection.Execute($"DELETE FROM archived_tags WHERE {Where}", key);
+        connection.Run($"DELETE FROM archived_tags WHERE {Where}", key);
         return true;
     }
 
@@ -119,20 +118,20 @@ internal static class LifecycleWrites
     public static void Forget(DbConnection connection, OriginRepository at, Digest digest)
     {
         var key = Key(at, digest);
-        connection.Execute($"DELETE FROM archived_tags WHERE {Where}", key);
-        connection.Execute($"DELETE FROM held WHERE {Where}", key);
+        connection.Run($"DELETE FROM archived_tags WHERE {Where}", key);
+        connection.Run($"DELETE FROM held WHERE {Where}", key);
     }
 
     /// <summary>What is said of the repository.</summary>
     public static void Forget(DbConnection connection, OriginRepository at)
     {
         var key = new { repository = at.Name.ToString(), origin = at.Origin.Id };
-        connection.Execute("DELETE FROM archived_tags WHERE repository = @repository AND origin = @origin", key);
-        connection.Execute("DELETE FROM held WHERE repository = @repository AND origin = @origin", key);
-        connection.Execute("DELETE FROM evaluations WHERE repository = @repository", key);
+        connection.Run("DELETE FROM archived_tags WHERE repository = @repository AND origin = @origin", key);
+        connection.Run("DELETE FROM held WHERE repository = @repository AND origin = @origin", key);
+        connection.Run("DELETE FROM evaluations WHERE repository = @repository", key);
     }
 
-    public static void PutHeld(DbConnection connection, HeldRow row) => connection.Execute(
+    public static void PutHeld(DbConnection connection, HeldRow row) => connection.Run(
         """
         INSERT INTO held (repository, origin, digest, priority, reason, failing, since, asked_at, next_at, tries)
         SELECT @repository, @origin, @digest, @priority, @reason, @failing, @since, @askedAt, @nextAt, @tries
@@ -157,7 +156,7 @@ internal static class LifecycleWrites
     private static bool IsAsDecided(DbConnection connection, OriginRepository at, Departure departure)
     {
         var image = departure.Image;
-        return connection.ExecuteScalar<long?>(
+        return connection.FindNumber(
                 AsDecided,
                 new
                 {
@@ -170,14 +169,14 @@ internal static class LifecycleWrites
                     mayBePulled = departure.MayBePulled ? 1 : 0,
                     pulledAt = image.PulledAt,
                 }) is not null
-            && connection.Query<string>(Tags, Key(at, image.Digest)).SequenceEqual(image.Tags)
+            && connection.Texts(Tags, Key(at, image.Digest)).SequenceEqual(image.Tags)
             && ContentWrites.FindNeeding(connection, at, image.Digest).IsEmpty;
     }
 
     /// <summary>False where some are left.</summary>
     private static bool TakeFollowers(DbConnection connection, OriginRepository at, Digest digest, List<Digest> gone, List<string> tags, DateTimeOffset now)
     {
-        foreach (var text in connection.Query<string>(Followers, Key(at, digest, limit: MostFollowers + 1)).AsList())
+        foreach (var text in connection.Texts(Followers, Key(at, digest, limit: MostFollowers + 1)))
         {
             var follower = Digest.Parse(text);
             if (!ContentWrites.FindNeeding(connection, at, follower).IsEmpty)
@@ -200,13 +199,13 @@ internal static class LifecycleWrites
     private static void Take(DbConnection connection, OriginRepository at, Digest digest, List<Digest> gone, List<string> tags, DateTimeOffset now)
     {
         var key = Key(at, digest, now: now);
-        tags.AddRange(connection.Query<string>($"DELETE FROM tags WHERE {Where} RETURNING tag", key));
+        tags.AddRange(connection.Texts($"DELETE FROM tags WHERE {Where} RETURNING tag", key));
         Forget(connection, at, digest);
 
         // As a blob it may still belong to what was pushed; what was pulled counts as both and goes with either.
-        connection.Execute($"UPDATE links SET kinds = kinds & ~6 WHERE {Where} AND origin = 0", key);
-        connection.Execute($"DELETE FROM links WHERE {Where} AND (kinds = 0 OR origin <> 0)", key);
-        connection.Execute("DELETE FROM incomplete WHERE repository = @repository AND digest = @digest", key);
+        connection.Run($"UPDATE links SET kinds = kinds & ~6 WHERE {Where} AND origin = 0", key);
+        connection.Run($"DELETE FROM links WHERE {Where} AND (kinds = 0 OR origin <> 0)", key);
+        connection.Run("DELETE FROM incomplete WHERE repository = @repository AND digest = @digest", key);
         if (at.Origin == Origin.None)
         {
             KeptWrites.PushGone(connection, digest.ToString());
@@ -220,6 +219,8 @@ internal static class LifecycleWrites
     /// <summary>What went of its referrers is told, and the image comes again.</summary>
     private static List<Digest>? Partly(List<Digest> gone) => gone.Count > 0 ? gone : null;
 
-    private static object Key(OriginRepository at, Digest digest, int limit = 0, DateTimeOffset now = default) =>
-        new { digest = digest.ToString(), repository = at.Name.ToString(), origin = at.Origin.Id, limit, now = now.ToUnixTimeMilliseconds() };
+    private static ImageKey Key(OriginRepository at, Digest digest, int limit = 0, DateTimeOffset now = default) =>
+        new(digest.ToString(), at.Name.ToString(), at.Origin.Id, limit, now.ToUnixTimeMilliseconds());
+
+    private sealed record ImageKey(string Digest, string Repository, long Origin, int Limit, long Now);
 }

@@ -65,7 +65,7 @@ internal sealed class CacheRuleBook(ServerConfiguration configuration, PullThrou
     /// <summary>False where there is one of that prefix.</summary>
     public async Task<bool> AddAsync(MadeRule rule)
     {
-        if (!await control.Settings.AddAsync(Kind, rule.Key, JsonSerializer.Serialize(rule), rule.CreatedAt))
+        if (!await control.Settings.AddAsync(Kind, rule.Key, JsonSerializer.Serialize(rule, EcrJson.Default.MadeRule), rule.CreatedAt))
         {
             return false;
         }
@@ -77,21 +77,21 @@ internal sealed class CacheRuleBook(ServerConfiguration configuration, PullThrou
 
     public async Task PutAsync(MadeRule rule)
     {
-        await control.Settings.PutAsync(Kind, rule.Key, JsonSerializer.Serialize(rule), rule.UpdatedAt);
+        await control.Settings.PutAsync(Kind, rule.Key, JsonSerializer.Serialize(rule, EcrJson.Default.MadeRule), rule.UpdatedAt);
         await LoadAsync();
     }
 
     /// <summary>Deletes it; what is here by it stays, and is served.</summary>
     public async Task DeleteAsync(MadeRule rule, DateTimeOffset now)
     {
-        await control.Settings.PutAsync(FormerKind, rule.Key, JsonSerializer.Serialize(rule), now);
+        await control.Settings.PutAsync(FormerKind, rule.Key, JsonSerializer.Serialize(rule, EcrJson.Default.MadeRule), now);
         await control.Settings.DeleteAsync(Kind, rule.Key);
         await LoadAsync();
     }
 
     private async Task<List<MadeRule>> ListAsync(string kind) => [.. (await control.Settings.ListAsync(kind, "", Most)).Select(Read)];
 
-    private static MadeRule Read(SettingRow row) => JsonSerializer.Deserialize<MadeRule>(row.Value)!;
+    private static MadeRule Read(SettingRow row) => JsonSerializer.Deserialize(row.Value, EcrJson.Default.MadeRule)!;
 
     /// <summary>With what <c>defaults</c> say. One with a credential is never for everybody.</summary>
     private PullThroughRule ToRule(MadeRule made)

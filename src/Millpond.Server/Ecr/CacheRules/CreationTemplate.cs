@@ -5,6 +5,7 @@ using Millpond.Server.Access;
 namespace Millpond.Server.Ecr.CacheRules;
 
 /// <summary>A template for repositories that come into being by a pull or a push, as it is kept: ECR's members.</summary>
+/// <remarks>Settable, since what reads JSON would otherwise set a member that is not there to nothing, whatever it is at first.</remarks>
 internal sealed record CreationTemplate
 {
     public const string ForPulls = "PULL_THROUGH_CACHE";
@@ -19,22 +20,22 @@ internal sealed record CreationTemplate
         {"prefix":"ROOT","description":"Built in: what a cache holds expires 30 days after it came. Create a template of this prefix to have another, or delete it to have none.","imageTagMutability":"MUTABLE","lifecyclePolicy":"{\"rules\":[{\"rulePriority\":1,\"description\":\"Expire images 30 days after they came\",\"selection\":{\"tagStatus\":\"any\",\"countType\":\"sinceImagePushed\",\"countUnit\":\"days\",\"countNumber\":30},\"action\":{\"type\":\"expire\"}}]}","appliedFor":["PULL_THROUGH_CACHE"]}
         """;
 
-    public IReadOnlyList<string> AppliedFor { get; init; } = [];
+    public IReadOnlyList<string> AppliedFor { get; set; } = [];
 
-    public string ImageTagMutability { get; init; } = "MUTABLE";
+    public string ImageTagMutability { get; set; } = "MUTABLE";
 
-    public IReadOnlyList<ExclusionFilter> ImageTagMutabilityExclusionFilters { get; init; } = [];
+    public IReadOnlyList<ExclusionFilter> ImageTagMutabilityExclusionFilters { get; set; } = [];
 
-    public EncryptionChoice? EncryptionConfiguration { get; init; }
+    public EncryptionChoice? EncryptionConfiguration { get; set; }
 
-    public IReadOnlyList<ResourceTag> ResourceTags { get; init; } = [];
+    public IReadOnlyList<ResourceTag> ResourceTags { get; set; } = [];
 
-    public string? RepositoryPolicy { get; init; }
+    public string? RepositoryPolicy { get; set; }
 
-    public string? LifecyclePolicy { get; init; }
+    public string? LifecyclePolicy { get; set; }
 
     /// <exception cref="JsonException">It is none.</exception>
-    public static CreationTemplate Parse(string text) => JsonSerializer.Deserialize<CreationTemplate>(text, JsonSerializerOptions.Web) ?? throw new JsonException("There is nothing.");
+    public static CreationTemplate Parse(string text) => JsonSerializer.Deserialize(text, TemplateJson.Default.CreationTemplate) ?? throw new JsonException("There is nothing.");
 
     /// <summary>What it sets on a repository, by the kind under which it is kept there.</summary>
     public IReadOnlyDictionary<string, string> ToSettings()
@@ -80,3 +81,7 @@ internal sealed record ExclusionFilter(string Filter);
 internal sealed record EncryptionChoice(string EncryptionType, string? KmsKey);
 
 internal sealed record ResourceTag([property: JsonPropertyName("Key")] string Key, [property: JsonPropertyName("Value")] string Value);
+
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
+[JsonSerializable(typeof(CreationTemplate))]
+internal sealed partial class TemplateJson : JsonSerializerContext;

@@ -1,8 +1,10 @@
+using System.Text.Json.Nodes;
+
 namespace Millpond.Server.Ecr.Protocol;
 
 /// <summary>An error as AWS has it: a type that clients act on, and a message for people.</summary>
 /// <param name="Members">Further members of the body, for the few types that have them.</param>
-public sealed record AwsError(int Status, string Type, string Message, IReadOnlyDictionary<string, object>? Members = null)
+public sealed record AwsError(int Status, string Type, string Message, IReadOnlyDictionary<string, JsonNode>? Members = null)
 {
     public static AwsError Internal { get; } = new(500, "ServerException", "Something went wrong in this server; its log says what.");
 

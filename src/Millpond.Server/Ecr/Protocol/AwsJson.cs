@@ -8,9 +8,9 @@ internal static class AwsJson
     /// <summary>Seconds since 1970, with a fraction.</summary>
     public static JsonNode Time(DateTimeOffset time) => JsonValue.Create(time.ToUnixTimeMilliseconds() / 1000.0m);
 
-    public static JsonArray List(IEnumerable<string> texts) => [.. texts.Select(text => JsonValue.Create(text))];
+    public static JsonArray List(IEnumerable<string> texts) => new([.. texts.Select(text => JsonValue.Create(text))]);
 
-    public static JsonArray List(IEnumerable<JsonObject> objects) => [.. objects];
+    public static JsonArray List(IEnumerable<JsonObject> objects) => new([.. objects]);
 
     extension(JsonObject json)
     {

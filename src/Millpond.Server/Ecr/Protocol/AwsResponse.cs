@@ -35,10 +35,10 @@ internal static class AwsResponse
             json.WriteStartObject();
             json.WriteString("__type", error.Type);
             json.WriteString(messageKey, error.Message);
-            foreach (var (name, value) in error.Members ?? new Dictionary<string, object>())
+            foreach (var (name, value) in error.Members ?? new Dictionary<string, JsonNode>())
             {
                 json.WritePropertyName(name);
-                JsonSerializer.Serialize(json, value);
+                value.WriteTo(json);
             }
 
             json.WriteEndObject();

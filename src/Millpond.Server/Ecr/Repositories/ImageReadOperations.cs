@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Millpond.Images;
 using Millpond.Server.Catalog;
@@ -236,7 +235,7 @@ internal sealed class ImageReadOperations(RepositoryFinder repositories, ImagePu
         }
 
         var types = call.Input.Structure("filter")?.Texts("artifactTypes") ?? [];
-        var listed = pull.Value.Manifests.Select(referrer => JsonSerializer.Deserialize<JsonObject>(referrer.Json.Span)!)
+        var listed = pull.Value.Manifests.Select(referrer => JsonNode.Parse(referrer.Json.Span)!.AsObject())
             .Where(referrer => types.Count == 0 || types.Contains((string?)referrer["artifactType"] ?? ""))
             .Select(referrer => new JsonObject { ["digest"] = (string?)referrer["digest"], ["mediaType"] = (string?)referrer["mediaType"], ["size"] = (long?)referrer["size"] ?? 0 }
                 .With("artifactType", (string?)referrer["artifactType"]).With("annotations", referrer["annotations"]?.DeepClone()).With("artifactStatus", "ACTIVE"));

@@ -102,7 +102,7 @@ internal sealed class LayerOperations(RepositoryFinder repositories, ImagePulls 
         {
             throw new AwsErrorException(new AwsError(
                 400, "InvalidLayerPartException", $"The layer part begins at {first} and has {content.Length} bytes; the upload has {upload.Offset} bytes",
-                new Dictionary<string, object>
+                new Dictionary<string, JsonNode>
                 {
                     ["registryId"] = account,
                     ["repositoryName"] = repository.Name,

@@ -62,9 +62,9 @@ internal static class SecretShapes
 /// <summary>What is kept of a secret and told again.</summary>
 internal sealed record SecretDetails(string? Description, string? KmsKeyId, ImmutableSortedDictionary<string, string> Tags)
 {
-    public static SecretDetails Of(SecretRow row) => JsonSerializer.Deserialize<SecretDetails>(row.Details)!;
+    public static SecretDetails Of(SecretRow row) => JsonSerializer.Deserialize(row.Details, EcrJson.Default.SecretDetails)!;
 
-    public override string ToString() => JsonSerializer.Serialize(this);
+    public override string ToString() => JsonSerializer.Serialize(this, EcrJson.Default.SecretDetails);
 
     public SecretDetails Tagged(IEnumerable<AwsInput> tags) => this with { Tags = Tags.SetItems(tags.Select(tag => KeyValuePair.Create(tag.Text("Key"), tag.Text("Value")))) };
 

@@ -40,7 +40,7 @@ internal static class SchemaCheck
     public static string Choice(JsonElement value, params string[] choices)
     {
         var text = Text(value);
-        return choices.Contains(text) ? text : throw new PolicyTextException($"instance value ({JsonSerializer.Serialize(text)}) not found in enum (possible values: {Names(choices)})");
+        return choices.Contains(text) ? text : throw new PolicyTextException($"instance value ({Quoted(text)}) not found in enum (possible values: {Names(choices)})");
     }
 
     public static long Integer(JsonElement value, long min)
@@ -73,5 +73,7 @@ internal static class SchemaCheck
         var kind => kind.ToString().ToLowerInvariant(),
     };
 
-    private static string Names(IEnumerable<string> names) => $"[{string.Join(",", names.Select(name => JsonSerializer.Serialize(name)))}]";
+    private static string Names(IEnumerable<string> names) => $"[{string.Join(",", names.Select(Quoted))}]";
+
+    private static string Quoted(string text) => $"\"{JsonEncodedText.Encode(text)}\"";
 }
