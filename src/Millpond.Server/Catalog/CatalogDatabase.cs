@@ -36,9 +36,8 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
         StoredBytes = connection.FindNumber("SELECT value FROM totals WHERE name = 'blob_bytes'") ?? 0;
         recordedBytes = CatalogWrites.RecordedBytes(connection);
         Origins = [.. connection.Rows(
-            static row => (Id: row.GetInt64(0), Upstream: row.GetString(1), Prefix: row.GetString(2), Source: row.GetString(3), Who: row.GetString(4)),
-            "SELECT id, upstream, prefix, source, who FROM origins ORDER BY seen_at DESC, id")
-            .Select(row => new OriginRow(new(row.Id), row.Upstream, row.Prefix, row.Source, row.Who))];
+            static row => new OriginRow(new(row.GetInt64(0)), row.GetString(1), row.GetString(2), row.GetString(3), row.GetString(4)),
+            "SELECT id, upstream, prefix, source, who FROM origins ORDER BY seen_at DESC, id")];
         reads = new(source, dialect);
         writer = new(connection, dialect, path, time, log);
         deferred = new(time);
@@ -105,7 +104,11 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
             connection = source.OpenConnection();
             dialect.SetUpWriter(connection);
             var found = CatalogSchema.Migrate(connection, path, dialect);
-            if (found < CatalogSchema.Current)
+            if (found == 0)
+            {
+                Log.Made(log, path);
+            }
+            else if (found < CatalogSchema.Current)
             {
                 Log.Migrated(log, path, found, CatalogSchema.Current);
             }
@@ -178,32 +181,25 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
     /// <inheritdoc cref="ListRepositoriesAsync(string, int)"/>
     /// <param name="origin">The last origin of that name that is over.</param>
     public ValueTask<IReadOnlyList<OriginRepository>> ListRepositoriesAsync(string? after, Origin origin, int limit) =>
-        reads.ReadAsync<IReadOnlyList<OriginRepository>>(async connection =>
-        [
-            .. (await connection.ListAsync(
-                static row => (Name: row.GetString(0), Origin: row.GetInt64(1), Rule: row.Text(2)),
-                "SELECT name, origin, rule FROM repositories WHERE (name, origin) > (@after, @origin) ORDER BY name, origin LIMIT @limit", new { after = after ?? "", origin = origin.Id, limit }))
-            .Select(row => new OriginRepository(RepositoryName.Parse(row.Name), new(row.Origin), row.Rule)),
-        ]);
+        reads.ReadAsync(connection => connection.ListAsync(
+            static row => new OriginRepository(RepositoryName.Parse(row.GetString(0)), new(row.GetInt64(1)), row.Text(2)),
+            "SELECT name, origin, rule FROM repositories WHERE (name, origin) > (@after, @origin) ORDER BY name, origin LIMIT @limit",
+            new { after = after ?? "", origin = origin.Id, limit }));
 
     /// <summary>Stored manifests linked in the repository whose subject is this digest, after a digest, in the order of theirs.</summary>
     /// <param name="type">Only those of this artifact type; null for all.</param>
     public ValueTask<IReadOnlyList<ManifestRow>> ListReferrersAsync(OriginRepository at, Digest subject, string? after, string? type, int limit) =>
-        reads.ReadAsync<IReadOnlyList<ManifestRow>>(async connection =>
-        [
-            .. (await connection.ListAsync(
-                static row => (Digest: row.GetString(0), MediaType: row.GetString(1), Content: row.GetFieldValue<byte[]>(2)),
-                $"""
-                SELECT m.digest, m.media_type, b.content
-                FROM manifests m
-                JOIN manifest_bytes b ON b.digest = m.digest
-                WHERE m.subject = @subject AND m.digest > @after {(type is null ? "" : "AND m.artifact_type = @type")}
-                  AND EXISTS (SELECT 1 FROM links l WHERE l.digest = m.digest AND l.repository = @repository AND (l.origin = @origin OR l.origin = 0))
-                ORDER BY m.digest LIMIT @limit
-                """,
-                new { repository = at.Name.ToString(), origin = at.Origin.Id, subject = subject.ToString(), after = after ?? "", type, limit }))
-            .Select(row => new ManifestRow(Digest.Parse(row.Digest), row.MediaType, row.Content)),
-        ]);
+        reads.ReadAsync(connection => connection.ListAsync(
+            static row => new ManifestRow(Digest.Parse(row.GetString(0)), row.GetString(1), row.GetFieldValue<byte[]>(2)),
+            $"""
+            SELECT m.digest, m.media_type, b.content
+            FROM manifests m
+            JOIN manifest_bytes b ON b.digest = m.digest
+            WHERE m.subject = @subject AND m.digest > @after {(type is null ? "" : "AND m.artifact_type = @type")}
+              AND EXISTS (SELECT 1 FROM links l WHERE l.digest = m.digest AND l.repository = @repository AND (l.origin = @origin OR l.origin = 0))
+            ORDER BY m.digest LIMIT @limit
+            """,
+            new { repository = at.Name.ToString(), origin = at.Origin.Id, subject = subject.ToString(), after = after ?? "", type, limit }));
 
     public async ValueTask<BlobRow?> FindBlobAsync(Digest digest)
     {
@@ -394,6 +390,9 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
     {
         [LoggerMessage(1, LogLevel.Information, "The catalog {Path} was brought from schema {From} to {To}.")]
         public static partial void Migrated(ILogger logger, string path, long from, long to);
+
+        [LoggerMessage(3, LogLevel.Information, "There was no catalog: {Path} is a new catalog.")]
+        public static partial void Made(ILogger logger, string path);
 
         [LoggerMessage(2, LogLevel.Warning, "Check times and last pulls could not be written to the catalog, or its loose entries not be deleted; it is tried again.")]
         public static partial void NotFlushed(ILogger logger, Exception exception);

@@ -1,19 +1,16 @@
 using System.Data.Common;
-using FluentMigrator.Runner;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using Millpond.Server.Catalog.Migrations;
 
 namespace Millpond.Server.Catalog;
 
 /// <summary>
 /// Brings a database to the schema of this program. A new one gets what all migrations leave behind, written down in
-/// <c>Migrations/schema.sql</c> (a test compares them): FluentMigrator is started only where there is something to change.
+/// <c>Migrations/schema.sql</c> (a test compares them).
 /// </summary>
 internal static class CatalogSchema
 {
     /// <summary>The newest migration.</summary>
-    public const long Current = M0008Traffic.Version;
+    public static long Current { get; } = SchemaVersions.Migrations[^1].Version;
 
     /// <summary>The version found before; 0 = a new database.</summary>
     /// <exception cref="CatalogUnusableException">A newer program has written it, or a migration failed.</exception>
@@ -37,7 +34,7 @@ internal static class CatalogSchema
                 }
                 else
                 {
-                    Run(connection.ConnectionString, Current);
+                    SchemaVersions.Apply(connection, dialect, Current);
                 }
             }
             catch (Exception failure) when (failure.GetBaseException() is DbException cause)
@@ -58,21 +55,5 @@ internal static class CatalogSchema
         command.CommandText = text.ReadToEnd();
         command.ExecuteNonQuery();
         transaction.Commit();
-    }
-
-    /// <summary>Applies the migrations up to a version.</summary>
-    internal static void Run(string connectionString, long version)
-    {
-        using var services = new ServiceCollection()
-            .AddLogging(logging => logging.ClearProviders())
-            .AddFluentMigratorCore()
-            .ConfigureRunner(runner => runner
-                .AddSQLite()
-                .WithGlobalConnectionString(connectionString)
-                .WithVersionTable(new SchemaVersions())
-                .ScanIn(typeof(M0001Tables).Assembly).For.Migrations())
-            .BuildServiceProvider();
-        using var scope = services.CreateScope();
-        scope.ServiceProvider.GetRequiredService<IMigrationRunner>().MigrateUp(version);
     }
 }

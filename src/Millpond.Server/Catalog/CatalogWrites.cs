@@ -150,7 +150,7 @@ internal static class CatalogWrites
     private static void PutChildren(DbConnection connection, string parent, ManifestDocument document)
     {
         var linked = document.LinkedChildren.Select(child => child.Digest).ToHashSet();
-        connection.Run(
+        connection.RunEach(
             """
             INSERT INTO children (parent, digest, size, linked_with_parent) VALUES (@parent, @digest, @size, @linked)
             ON CONFLICT (parent, digest) DO UPDATE SET linked_with_parent = excluded.linked_with_parent

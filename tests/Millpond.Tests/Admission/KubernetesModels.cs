@@ -1,4 +1,6 @@
-using k8s;
+extern alias models;
+
+using models::k8s;
 
 namespace Millpond.Tests.Admission;
 

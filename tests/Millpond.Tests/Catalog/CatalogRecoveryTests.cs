@@ -149,7 +149,7 @@ public sealed class CatalogRecoveryTests : IDisposable
     [InlineData(2)]
     public async Task A_catalog_without_origins_keeps_its_bytes_and_what_was_pushed_and_takes_no_pull_for_a_proof(long version)
     {
-        CatalogSchema.Run($"Data Source={DatabasePath};Pooling=False", version);
+        SchemaText.Migrate($"Data Source={DatabasePath};Pooling=False", version);
         var (row, document) = Image("one", "layer");
         var digest = row.Digest.ToString();
         Change($"INSERT INTO repositories VALUES ('quay/a', 'quay'), ('own/b', NULL)");

@@ -1,9 +1,8 @@
-using System.Reflection;
 using Dapper;
-using FluentMigrator;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Time.Testing;
 using Millpond.Server.Catalog;
+using Millpond.Server.Catalog.Migrations;
 using Millpond.Tests.Architecture;
 
 namespace Millpond.Tests.Catalog;
@@ -11,13 +10,31 @@ namespace Millpond.Tests.Catalog;
 public sealed class CatalogSchemaTests
 {
     [Fact]
-    public void The_current_schema_is_the_newest_migrations()
+    public void Every_migration_is_listed_in_its_order()
     {
-        var versions = typeof(CatalogDatabase).Assembly.GetTypes()
-            .Select(type => type.GetCustomAttribute<MigrationAttribute>()?.Version)
-            .OfType<long>();
+        var all = typeof(CatalogDatabase).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(Migration))).Select(type => type.Name).Order(StringComparer.Ordinal);
 
-        Assert.Equal(CatalogSchema.Current, versions.Max());
+        Assert.Equal(all, SchemaVersions.Migrations.Select(migration => migration.GetType().Name));
+        Assert.Equal(Enumerable.Range(1, SchemaVersions.Migrations.Count).Select(version => (long)version), SchemaVersions.Migrations.Select(migration => migration.Version));
+        Assert.Equal(CatalogSchema.Current, SchemaVersions.Migrations.Count);
+    }
+
+    /// <summary>What fails half-way leaves nothing of its own step, and what came before stays.</summary>
+    [Fact]
+    public void A_migration_that_fails_leaves_the_version_before()
+    {
+        using var connection = new SqliteConnection("Data Source=:memory:");
+        connection.Open();
+        SchemaVersions.Apply(connection, Dialect.Sqlite, 4);
+        connection.Execute("CREATE TABLE secrets (in_the_way INTEGER)");
+
+        Assert.Throws<SqliteException>(() => SchemaVersions.Apply(connection, Dialect.Sqlite, CatalogSchema.Current));
+        Assert.Equal(4, connection.ExecuteScalar<long>("SELECT max(version) FROM schema_versions"));
+        Assert.Empty(connection.Query<string>("SELECT name FROM sqlite_master WHERE name = 'principals'"));
+
+        connection.Execute("DROP TABLE secrets");
+        SchemaVersions.Apply(connection, Dialect.Sqlite, CatalogSchema.Current);
+        Assert.Equal(CatalogSchema.Current, connection.ExecuteScalar<long>("SELECT max(version) FROM schema_versions"));
     }
 
     /// <summary>What a new catalog is made of is what the migrations, one after the other, leave behind: set MILLPOND_UPDATE_DOCS=1 to write it anew after adding one.</summary>
@@ -26,7 +43,7 @@ public sealed class CatalogSchemaTests
     {
         var folder = Directory.CreateTempSubdirectory("millpond-schema-");
         var database = $"Data Source={folder.FullName}/catalog.db;Pooling=False";
-        CatalogSchema.Run(database, CatalogSchema.Current);
+        SchemaText.Migrate(database, CatalogSchema.Current);
         using (var connection = new SqliteConnection(database))
         {
             var path = Path.Join(SourceTree.Top, "src", "Millpond.Server", "Catalog", "Migrations", "schema.sql");
@@ -46,7 +63,7 @@ public sealed class CatalogSchemaTests
     public async Task A_new_catalog_holds_what_a_migrated_one_holds()
     {
         var migrated = Directory.CreateTempSubdirectory("millpond-schema-");
-        CatalogSchema.Run($"Data Source={migrated.FullName}/catalog.db;Pooling=False", CatalogSchema.Current);
+        SchemaText.Migrate($"Data Source={migrated.FullName}/catalog.db;Pooling=False", CatalogSchema.Current);
         await using var catalog = new TemporaryCatalog();
         using (var first = new SqliteConnection($"Data Source={migrated.FullName}/catalog.db;Pooling=False"))
         using (var second = new SqliteConnection($"Data Source={catalog.Folder}/catalog.db;Pooling=False"))
@@ -79,7 +96,7 @@ public sealed class CatalogSchemaTests
         }
 
         Assert.Single(log.Lines);
-        Assert.Contains($"from schema 0 to {CatalogSchema.Current}", log.Lines.Single().Message, StringComparison.Ordinal);
+        Assert.Contains("is a new catalog", log.Lines.Single().Message, StringComparison.Ordinal);
         folder.Delete(recursive: true);
     }
 }

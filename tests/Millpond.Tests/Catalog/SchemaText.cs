@@ -2,12 +2,23 @@ using System.Data.Common;
 using System.Globalization;
 using System.Text;
 using Dapper;
+using Microsoft.Data.Sqlite;
+using Millpond.Server.Catalog;
+using Millpond.Server.Catalog.Migrations;
 
 namespace Millpond.Tests.Catalog;
 
 /// <summary>A database as the statements that make it: its tables and indexes, then the rows it begins with.</summary>
 internal static class SchemaText
 {
+    /// <summary>Applies the migrations up to a version.</summary>
+    public static void Migrate(string connectionString, long version)
+    {
+        using var connection = new SqliteConnection(connectionString);
+        connection.Open();
+        SchemaVersions.Apply(connection, Dialect.Sqlite, version);
+    }
+
     public static string Of(DbConnection connection)
     {
         var text = new StringBuilder();

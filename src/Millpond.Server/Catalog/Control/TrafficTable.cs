@@ -40,7 +40,7 @@ public sealed class TrafficTable
         {
             foreach (var some in counts.Chunk(WrittenAtOnce))
             {
-                await writer.WriteAsync(connection => connection.Run(
+                await writer.WriteAsync(connection => connection.RunEach(
                     """
                     INSERT INTO traffic (day, kind, name, counter, value) VALUES (@day, @kind, @name, @counter, @value)
                     ON CONFLICT (day, kind, name, counter) DO UPDATE SET value = value + excluded.value

@@ -1,19 +1,14 @@
-using FluentMigrator;
-
 namespace Millpond.Server.Catalog.Migrations;
 
 /// <summary>
-/// The first schema. Plain SQL, because FluentMigrator's own table syntax knows neither STRICT nor WITHOUT ROWID. Names are ordered by
+/// The first schema. Names are ordered by
 /// their bytes in every query, so their columns say so. No foreign keys: children and linked digests may not be here (yet).
 /// </summary>
-[Migration(Version, "Repositories, manifests, links, tags, blobs and lists")]
-public sealed class M0001Tables : ForwardOnlyMigration
+internal sealed class M0001Tables() : Migration(1, "Repositories, manifests, links, tags, blobs and lists")
 {
-    public const long Version = 1;
-
-    public override void Up()
+    protected override void Up()
     {
-        Execute.Sql(
+        Execute(
             """
             CREATE TABLE repositories (
               name TEXT COLLATE BINARY NOT NULL PRIMARY KEY,
@@ -22,7 +17,7 @@ public sealed class M0001Tables : ForwardOnlyMigration
             """);
 
         // The bytes are in a table of their own: times are written often, and whoever looks through all manifests should not read past their bytes.
-        Execute.Sql(
+        Execute(
             """
             CREATE TABLE manifests (
               digest TEXT COLLATE BINARY NOT NULL PRIMARY KEY,
@@ -34,10 +29,10 @@ public sealed class M0001Tables : ForwardOnlyMigration
               pulled_at INTEGER NOT NULL
             ) STRICT, WITHOUT ROWID
             """);
-        Execute.Sql("CREATE INDEX manifests_by_subject ON manifests (subject) WHERE subject IS NOT NULL");
-        Execute.Sql("CREATE TABLE manifest_bytes (digest TEXT COLLATE BINARY NOT NULL PRIMARY KEY, content BLOB NOT NULL) STRICT");
+        Execute("CREATE INDEX manifests_by_subject ON manifests (subject) WHERE subject IS NOT NULL");
+        Execute("CREATE TABLE manifest_bytes (digest TEXT COLLATE BINARY NOT NULL PRIMARY KEY, content BLOB NOT NULL) STRICT");
 
-        Execute.Sql(
+        Execute(
             """
             CREATE TABLE children (
               parent TEXT COLLATE BINARY NOT NULL,
@@ -47,9 +42,9 @@ public sealed class M0001Tables : ForwardOnlyMigration
               PRIMARY KEY (parent, digest)
             ) STRICT, WITHOUT ROWID
             """);
-        Execute.Sql("CREATE INDEX children_by_digest ON children (digest, size)");
+        Execute("CREATE INDEX children_by_digest ON children (digest, size)");
 
-        Execute.Sql(
+        Execute(
             """
             CREATE TABLE links (
               repository TEXT COLLATE BINARY NOT NULL,
@@ -58,7 +53,7 @@ public sealed class M0001Tables : ForwardOnlyMigration
             ) STRICT, WITHOUT ROWID
             """);
 
-        Execute.Sql(
+        Execute(
             """
             CREATE TABLE tags (
               repository TEXT COLLATE BINARY NOT NULL,
@@ -71,7 +66,7 @@ public sealed class M0001Tables : ForwardOnlyMigration
             ) STRICT, WITHOUT ROWID
             """);
 
-        Execute.Sql(
+        Execute(
             """
             CREATE TABLE blobs (
               digest TEXT COLLATE BINARY NOT NULL PRIMARY KEY,
@@ -80,12 +75,12 @@ public sealed class M0001Tables : ForwardOnlyMigration
               pulled_at INTEGER NOT NULL
             ) STRICT, WITHOUT ROWID
             """);
-        Execute.Sql("CREATE INDEX blobs_by_pull ON blobs (pulled_at, digest)");
+        Execute("CREATE INDEX blobs_by_pull ON blobs (pulled_at, digest)");
 
-        Execute.Sql("CREATE TABLE totals (name TEXT COLLATE BINARY NOT NULL PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID");
-        Execute.Sql("INSERT INTO totals (name, value) VALUES ('blob_bytes', 0)");
+        Execute("CREATE TABLE totals (name TEXT COLLATE BINARY NOT NULL PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID");
+        Execute("INSERT INTO totals (name, value) VALUES ('blob_bytes', 0)");
 
-        Execute.Sql(
+        Execute(
             """
             CREATE TABLE lists (
               repository TEXT COLLATE BINARY NOT NULL,

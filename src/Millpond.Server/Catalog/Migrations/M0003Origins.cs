@@ -1,5 +1,3 @@
-using FluentMigrator;
-
 namespace Millpond.Server.Catalog.Migrations;
 
 /// <summary>
@@ -7,14 +5,11 @@ namespace Millpond.Server.Catalog.Migrations;
 /// before says nothing of its origin, and the rules at the first start need not be those it was pulled by: those links and tags go. Their
 /// manifests and blobs stay, and are proved upstream, one request each, when they are next pulled (docs/decisions/catalog.md).
 /// </summary>
-[Migration(Version, "Origins, lists by rows, and an order of eviction over all that takes room")]
-public sealed class M0003Origins : ForwardOnlyMigration
+internal sealed class M0003Origins() : Migration(3, "Origins, lists by rows, and an order of eviction over all that takes room")
 {
-    public const long Version = 3;
-
-    public override void Up()
+    protected override void Up()
     {
-        Execute.Sql(
+        Execute(
             """
             CREATE TABLE origins (
               id INTEGER NOT NULL PRIMARY KEY,
@@ -26,7 +21,7 @@ public sealed class M0003Origins : ForwardOnlyMigration
             ) STRICT
             """);
 
-        Execute.Sql("DELETE FROM incomplete WHERE repository IN (SELECT name FROM repositories WHERE rule IS NOT NULL)");
+        Execute("DELETE FROM incomplete WHERE repository IN (SELECT name FROM repositories WHERE rule IS NOT NULL)");
         Rebuild(
             "tags",
             """
@@ -39,7 +34,7 @@ public sealed class M0003Origins : ForwardOnlyMigration
             PRIMARY KEY (repository, tag, origin)
             """,
             "SELECT repository, tag, 0, digest, checked_at, absent_since FROM tags WHERE pushed = 1");
-        Execute.Sql("CREATE INDEX tags_by_digest ON tags (digest)");
+        Execute("CREATE INDEX tags_by_digest ON tags (digest)");
 
         // By digest first, so that the links of an evicted manifest are found without an index of their own.
         Rebuild(
@@ -66,8 +61,8 @@ public sealed class M0003Origins : ForwardOnlyMigration
 
     private void Lists()
     {
-        Execute.Sql("DROP TABLE lists");
-        Execute.Sql(
+        Execute("DROP TABLE lists");
+        Execute(
             """
             CREATE TABLE lists (
               repository TEXT COLLATE BINARY NOT NULL,
@@ -81,8 +76,8 @@ public sealed class M0003Origins : ForwardOnlyMigration
               PRIMARY KEY (repository, key, origin)
             ) STRICT, WITHOUT ROWID
             """);
-        Execute.Sql("CREATE INDEX lists_by_check ON lists (checked_at)");
-        Execute.Sql(
+        Execute("CREATE INDEX lists_by_check ON lists (checked_at)");
+        Execute(
             """
             CREATE TABLE list_entries (
               list INTEGER NOT NULL,
@@ -94,24 +89,24 @@ public sealed class M0003Origins : ForwardOnlyMigration
             """);
 
         // Entries that no list names (any more): deleted little by little.
-        Execute.Sql("CREATE TABLE loose_entries (list INTEGER NOT NULL PRIMARY KEY) STRICT");
+        Execute("CREATE TABLE loose_entries (list INTEGER NOT NULL PRIMARY KEY) STRICT");
     }
 
     private void Eviction()
     {
-        Execute.Sql("ALTER TABLE manifests ADD COLUMN cost INTEGER NOT NULL DEFAULT 0");
-        Execute.Sql("UPDATE manifests SET cost = size + 200 * (SELECT count(*) FROM children WHERE parent = manifests.digest)");
-        Execute.Sql("CREATE INDEX manifests_by_pull ON manifests (pulled_at, digest)");
-        Execute.Sql("INSERT INTO totals (name, value) SELECT 'manifest_bytes', coalesce(sum(cost), 0) FROM manifests");
-        Execute.Sql("INSERT INTO totals (name, value) VALUES ('list_bytes', 0)");
+        Execute("ALTER TABLE manifests ADD COLUMN cost INTEGER NOT NULL DEFAULT 0");
+        Execute("UPDATE manifests SET cost = size + 200 * (SELECT count(*) FROM children WHERE parent = manifests.digest)");
+        Execute("CREATE INDEX manifests_by_pull ON manifests (pulled_at, digest)");
+        Execute("INSERT INTO totals (name, value) SELECT 'manifest_bytes', coalesce(sum(cost), 0) FROM manifests");
+        Execute("INSERT INTO totals (name, value) VALUES ('list_bytes', 0)");
     }
 
     /// <summary>SQLite changes no primary key: a table is made anew beside the old one.</summary>
     private void Rebuild(string table, string columns, string rows)
     {
-        Execute.Sql($"CREATE TABLE new_{table} ({columns}) STRICT, WITHOUT ROWID");
-        Execute.Sql($"INSERT INTO new_{table} {rows}");
-        Execute.Sql($"DROP TABLE {table}");
-        Execute.Sql($"ALTER TABLE new_{table} RENAME TO {table}");
+        Execute($"CREATE TABLE new_{table} ({columns}) STRICT, WITHOUT ROWID");
+        Execute($"INSERT INTO new_{table} {rows}");
+        Execute($"DROP TABLE {table}");
+        Execute($"ALTER TABLE new_{table} RENAME TO {table}");
     }
 }

@@ -1,17 +1,12 @@
-using FluentMigrator;
-
 namespace Millpond.Server.Catalog.Migrations;
 
 /// <summary>What the control plane keeps. What is secret in it is sealed with a key that is not in the catalog (docs/decisions/access.md).</summary>
-[Migration(Version, "Principals, access keys, secrets and settings of the control plane")]
-public sealed class M0005Control : ForwardOnlyMigration
+internal sealed class M0005Control() : Migration(5, "Principals, access keys, secrets and settings of the control plane")
 {
-    public const long Version = 5;
-
-    public override void Up()
+    protected override void Up()
     {
-        Execute.Sql("CREATE TABLE principals (arn TEXT COLLATE BINARY NOT NULL PRIMARY KEY, created_at INTEGER NOT NULL) STRICT, WITHOUT ROWID");
-        Execute.Sql(
+        Execute("CREATE TABLE principals (arn TEXT COLLATE BINARY NOT NULL PRIMARY KEY, created_at INTEGER NOT NULL) STRICT, WITHOUT ROWID");
+        Execute(
             """
             CREATE TABLE principal_policies (
               principal TEXT COLLATE BINARY NOT NULL,
@@ -20,7 +15,7 @@ public sealed class M0005Control : ForwardOnlyMigration
               PRIMARY KEY (principal, name)
             ) STRICT, WITHOUT ROWID
             """);
-        Execute.Sql(
+        Execute(
             """
             CREATE TABLE access_keys (
               id TEXT COLLATE BINARY NOT NULL PRIMARY KEY,
@@ -31,9 +26,9 @@ public sealed class M0005Control : ForwardOnlyMigration
               created_at INTEGER NOT NULL
             ) STRICT, WITHOUT ROWID
             """);
-        Execute.Sql("CREATE INDEX access_keys_by_principal ON access_keys (principal)");
-        Execute.Sql("CREATE TABLE sealed_values (name TEXT COLLATE BINARY NOT NULL PRIMARY KEY, content BLOB NOT NULL) STRICT, WITHOUT ROWID");
-        Execute.Sql(
+        Execute("CREATE INDEX access_keys_by_principal ON access_keys (principal)");
+        Execute("CREATE TABLE sealed_values (name TEXT COLLATE BINARY NOT NULL PRIMARY KEY, content BLOB NOT NULL) STRICT, WITHOUT ROWID");
+        Execute(
             """
             CREATE TABLE control_settings (
               kind TEXT COLLATE BINARY NOT NULL,
@@ -49,7 +44,7 @@ public sealed class M0005Control : ForwardOnlyMigration
 
     private void Secrets()
     {
-        Execute.Sql(
+        Execute(
             """
             CREATE TABLE secrets (
               arn TEXT COLLATE BINARY NOT NULL PRIMARY KEY,
@@ -61,8 +56,8 @@ public sealed class M0005Control : ForwardOnlyMigration
               deletion_date INTEGER NULL
             ) STRICT, WITHOUT ROWID
             """);
-        Execute.Sql("CREATE UNIQUE INDEX secrets_by_name ON secrets (name)");
-        Execute.Sql(
+        Execute("CREATE UNIQUE INDEX secrets_by_name ON secrets (name)");
+        Execute(
             """
             CREATE TABLE secret_versions (
               secret TEXT COLLATE BINARY NOT NULL,
@@ -72,7 +67,7 @@ public sealed class M0005Control : ForwardOnlyMigration
               PRIMARY KEY (secret, version)
             ) STRICT
             """);
-        Execute.Sql(
+        Execute(
             """
             CREATE TABLE secret_stages (
               secret TEXT COLLATE BINARY NOT NULL,

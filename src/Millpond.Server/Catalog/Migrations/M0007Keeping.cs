@@ -1,21 +1,16 @@
-using FluentMigrator;
-
 namespace Millpond.Server.Catalog.Migrations;
 
 /// <summary>
 /// What collection, pins and scrub keep: since when something is of no use, what is kept from eviction, and how far a scrub has come. What may
 /// be evicted is in an index of its own, so that what may not is never read past (docs/decisions/collection.md).
 /// </summary>
-[Migration(Version, "Collection, pins and scrub")]
-public sealed class M0007Keeping : ForwardOnlyMigration
+internal sealed class M0007Keeping() : Migration(7, "Collection, pins and scrub")
 {
-    public const long Version = 7;
-
-    public override void Up()
+    protected override void Up()
     {
-        Execute.Sql("ALTER TABLE links ADD COLUMN renewed_at INTEGER NOT NULL DEFAULT 0");
-        Execute.Sql("UPDATE links SET renewed_at = linked_at WHERE origin = 0");
-        Execute.Sql(
+        Execute("ALTER TABLE links ADD COLUMN renewed_at INTEGER NOT NULL DEFAULT 0");
+        Execute("UPDATE links SET renewed_at = linked_at WHERE origin = 0");
+        Execute(
             """
             CREATE TABLE unneeded_links (
               digest TEXT COLLATE BINARY NOT NULL,
@@ -25,9 +20,9 @@ public sealed class M0007Keeping : ForwardOnlyMigration
               PRIMARY KEY (digest, repository, origin)
             ) STRICT, WITHOUT ROWID
             """);
-        Execute.Sql("CREATE TABLE unreferenced (digest TEXT COLLATE BINARY NOT NULL PRIMARY KEY, since INTEGER NOT NULL) STRICT, WITHOUT ROWID");
-        Execute.Sql("CREATE TABLE pins (pattern TEXT COLLATE BINARY NOT NULL PRIMARY KEY, created_at INTEGER NOT NULL) STRICT, WITHOUT ROWID");
-        Execute.Sql(
+        Execute("CREATE TABLE unreferenced (digest TEXT COLLATE BINARY NOT NULL PRIMARY KEY, since INTEGER NOT NULL) STRICT, WITHOUT ROWID");
+        Execute("CREATE TABLE pins (pattern TEXT COLLATE BINARY NOT NULL PRIMARY KEY, created_at INTEGER NOT NULL) STRICT, WITHOUT ROWID");
+        Execute(
             """
             CREATE TABLE kept_images (
               digest TEXT COLLATE BINARY NOT NULL,
@@ -35,14 +30,14 @@ public sealed class M0007Keeping : ForwardOnlyMigration
               PRIMARY KEY (digest, why)
             ) STRICT, WITHOUT ROWID
             """);
-        Execute.Sql("CREATE TABLE cursors (name TEXT COLLATE BINARY NOT NULL PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID");
+        Execute("CREATE TABLE cursors (name TEXT COLLATE BINARY NOT NULL PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID");
         foreach (var table in (string[])["blobs", "manifests"])
         {
-            Execute.Sql($"ALTER TABLE {table} ADD COLUMN kept INTEGER NOT NULL DEFAULT 0");
-            Execute.Sql($"UPDATE {table} SET kept = 2 WHERE digest IN (SELECT digest FROM links WHERE origin = 0)");
-            Execute.Sql($"DROP INDEX {table}_by_pull");
-            Execute.Sql($"CREATE INDEX {table}_to_evict ON {table} (pulled_at, digest) WHERE kept = 0");
-            Execute.Sql($"CREATE INDEX {table}_last_copies ON {table} (pulled_at, digest) WHERE kept = 4");
+            Execute($"ALTER TABLE {table} ADD COLUMN kept INTEGER NOT NULL DEFAULT 0");
+            Execute($"UPDATE {table} SET kept = 2 WHERE digest IN (SELECT digest FROM links WHERE origin = 0)");
+            Execute($"DROP INDEX {table}_by_pull");
+            Execute($"CREATE INDEX {table}_to_evict ON {table} (pulled_at, digest) WHERE kept = 0");
+            Execute($"CREATE INDEX {table}_last_copies ON {table} (pulled_at, digest) WHERE kept = 4");
         }
     }
 }

@@ -1,14 +1,9 @@
-using FluentMigrator;
-
 namespace Millpond.Server.Catalog.Migrations;
 
 /// <summary>What was pulled, asked and sent, by day: what it costs is said of a month, and servers are started anew within one.</summary>
-[Migration(Version, "Pulls, requests and bytes by day")]
-public sealed class M0008Traffic : ForwardOnlyMigration
+internal sealed class M0008Traffic() : Migration(8, "Pulls, requests and bytes by day")
 {
-    public const long Version = 8;
-
-    public override void Up() => Execute.Sql(
+    protected override void Up() => Execute(
         """
         CREATE TABLE traffic (
           day INTEGER NOT NULL,
