@@ -217,5 +217,7 @@ internal sealed class PlacedFile(string path)
     internal sealed record Record(byte[]? Before, string Written, string Origin, string[] Folders);
 }
 
+// By metadata: what is generated for speed writes bytes that are null as an empty text.
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(PlacedFile.Record))]
 internal sealed partial class PlacedJson : JsonSerializerContext;
