@@ -90,11 +90,6 @@ internal sealed partial class FillDownload(
         }
 
         fill.Start(run.Staging!, body.Size);
-        if (run.Promise is not null)
-        {
-            _ = run.Staging!.SettleInBackground(run.Promise);
-        }
-
         return await CopyAsync(run, body) ? await finish.RunAsync(run, body) : FillOutcome.Ended;
     }
 
@@ -226,6 +221,7 @@ internal sealed partial class FillDownload(
     {
         var (fill, staging) = (run.Fill, run.Staging!);
         var block = ArrayPool<byte>.Shared.Rent(BlockSize);
+        var isSettling = false;
         try
         {
             var reported = time.GetTimestamp();
@@ -235,6 +231,7 @@ internal sealed partial class FillDownload(
                 var count = await body.ReadAsync(block.AsMemory(0, BlockSize), fill.Pausing);
                 if (count == 0)
                 {
+                    Settle();
                     return true;
                 }
 
@@ -249,6 +246,13 @@ internal sealed partial class FillDownload(
                 }
 
                 ReleaseWithheld(fill, staging.Written, count);
+                if (!isSettling)
+                {
+                    // Whoever waits for the first bytes goes before the next ones, and before what is noted of the download.
+                    await Task.Yield();
+                    Settle();
+                }
+
                 if (body.Size is { } size && staging.Size is null)
                 {
                     staging.SetSize(size);
@@ -264,6 +268,16 @@ internal sealed partial class FillDownload(
         finally
         {
             ArrayPool<byte>.Shared.Return(block);
+        }
+
+        void Settle()
+        {
+            if (!isSettling && run.Promise is not null)
+            {
+                _ = staging.SettleInBackground(run.Promise);
+            }
+
+            isSettling = true;
         }
     }
 
