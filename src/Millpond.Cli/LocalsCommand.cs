@@ -12,7 +12,6 @@ namespace Millpond.Cli;
 /// </summary>
 internal static class LocalsCommand
 {
-
     private static readonly Option<string> Format = new Option<string>("--format")
     {
         Description = "How to write them.",

@@ -3,7 +3,7 @@ using k8s.Exceptions;
 
 namespace Millpond.Cli.Cluster;
 
-/// <summary>Finds the cluster that is meant, with every kind of login that a kubeconfig can have, and asks its API server.</summary>
+/// <summary>Finds the cluster that is meant, with the logins that a kubeconfig can have, and asks its API server.</summary>
 internal sealed class ClusterConnection : IDisposable
 {
     private const int MostTries = 5;

@@ -62,6 +62,13 @@ internal static class Kubeconfigs
             {
                 user.ClientCertificate = Within(folder, user.ClientCertificate);
                 user.ClientKey = Within(folder, user.ClientKey);
+                if (user is { AuthProvider: { Name: "oidc", Config: { } kept }, Token: null or "" } && kept.TryGetValue("id-token", out var token))
+                {
+                    // As kubectl does while the token is valid. It is not renewed here: the server says when it has expired.
+                    user.Token = token;
+                    user.AuthProvider = null;
+                }
+
                 if (user.ExternalExecution is { Command: { } command } program && command.Contains('/', StringComparison.Ordinal))
                 {
                     program.Command = Within(folder, command);

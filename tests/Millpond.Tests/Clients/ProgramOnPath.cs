@@ -5,12 +5,15 @@ internal static class ProgramOnPath
 {
     private const UnixFileMode Executable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
-    /// <summary>Gives the client this build of <c>millpond</c>.</summary>
+    /// <summary>Gives the client <c>millpond</c>: what MILLPOND_PROGRAM names (a published program), else this build.</summary>
     public static void AddMillpond(this ClientProgram client)
     {
         var dotnet = Environment.ProcessPath is { } host && Path.GetFileName(host) == "dotnet" ? host : "dotnet";
         var folder = Directory.CreateDirectory(client.File("bin")).FullName;
-        client.AddScript("bin/millpond", $"exec '{dotnet}' '{Path.Join(AppContext.BaseDirectory, "millpond.dll")}' \"$@\"");
+        var program = Environment.GetEnvironmentVariable("MILLPOND_PROGRAM") is { Length: > 0 } published
+            ? $"'{published}'"
+            : $"'{dotnet}' '{Path.Join(AppContext.BaseDirectory, "millpond.dll")}'";
+        client.AddScript("bin/millpond", $"exec {program} \"$@\"");
         client.Environment["PATH"] = $"{folder}:{Environment.GetEnvironmentVariable("PATH")}";
     }
 

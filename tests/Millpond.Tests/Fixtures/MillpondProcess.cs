@@ -158,7 +158,7 @@ public sealed partial class MillpondProcess : IAsyncDisposable
         }
 
         var built = Path.Join(SourceTree.Top, "artifacts/bin/Millpond.Cli/release/millpond.dll");
-        Assert.True(File.Exists(built), $"{built} is missing: run ./test --all, or first: dotnet build -c Release src/Millpond.Cli");
+        Assert.True(File.Exists(built), $"{built} is missing: run ./test --all, which names a published program in MILLPOND_PROGRAM, or first: dotnet build -c Release src/Millpond.Cli");
         start.FileName = Environment.ProcessPath is { } host && Path.GetFileName(host) == "dotnet" ? host : "dotnet";
         start.ArgumentList.Add(built);
         return start;

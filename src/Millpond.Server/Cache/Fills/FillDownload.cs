@@ -226,6 +226,12 @@ internal sealed partial class FillDownload(
         {
             var reported = time.GetTimestamp();
             ReleaseWithheld(fill, staging.Written, 0);
+            if (fill.Size is { } small && small - staging.Written <= BlockSize)
+            {
+                // Its one block is its last, which nobody has before it was noted.
+                Settle();
+            }
+
             while (true)
             {
                 var count = await body.ReadAsync(block.AsMemory(0, BlockSize), fill.Pausing);
@@ -248,8 +254,12 @@ internal sealed partial class FillDownload(
                 ReleaseWithheld(fill, staging.Written, count);
                 if (!isSettling)
                 {
-                    // Whoever waits for the first bytes goes before the next ones, and before what is noted of the download.
-                    await Task.Yield();
+                    if (fill.Growth.Released > 0)
+                    {
+                        // Whoever waits for the first bytes goes before the next ones, and before what is noted of the download.
+                        await Task.Yield();
+                    }
+
                     Settle();
                 }
 

@@ -1,4 +1,3 @@
-
 namespace Millpond.Server.Catalog.Collection;
 
 /// <summary>How far work has come that goes on over restarts.</summary>

@@ -53,6 +53,28 @@ public sealed class KubeconfigTests : IDisposable
         Assert.Contains("--kubeconfig FILE", failure.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>The token that the provider keeps; and what a program prints, with its argument and variable.</summary>
+    [Theory]
+    [InlineData("{auth-provider: {name: oidc, config: {id-token: token-of-alice, refresh-token: r, idp-issuer-url: 'https://issuer.example', client-id: c}}}")]
+    [InlineData("{exec: {apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: ./login, args: [alice], env: [{name: KIND, value: token}]}}")]
+    public async Task Whoever_logs_in_otherwise_is_let_in(string user)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "the program is a script");
+        await using var cluster = await FakeCluster.StartAsync();
+        var program = folder.Write("login", """
+            #!/bin/sh
+            echo "{\"apiVersion\":\"client.authentication.k8s.io/v1\",\"kind\":\"ExecCredential\",\"status\":{\"token\":\"$KIND-of-$1\"}}"
+            """);
+        File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var config = folder.Write("config", cluster.Kubeconfig().Replace("{token: \"token-of-alice\"}", user, StringComparison.Ordinal));
+
+        using var connection = ClusterConnection.Open(Named(config), TimeProvider.System);
+        using var answer = await connection.GetAsync("/api/v1/pods", TestContext.Current.CancellationToken);
+
+        Assert.Contains(user, await File.ReadAllTextAsync(config, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.True(answer.IsSuccessStatusCode, $"{answer.StatusCode}");
+    }
+
     [Theory]
     [InlineData("clusters: [")]
     [InlineData("clusters: {a: b}")]
