@@ -39,14 +39,10 @@ public sealed class ContentTable
         row => (LinkKinds)row.GetInt64(0), digest.ToString(), at.Name.ToString(), at.Origin.Id));
 
     /// <summary>Repositories that have the digest as a blob, some of them.</summary>
-    public ValueTask<IReadOnlyList<BlobHome>> ListHomesAsync(Digest digest, int limit) => reads.ReadAsync<IReadOnlyList<BlobHome>>(async connection =>
-    [
-        .. (await connection.ListAsync(
-            static row => (Repository: row.GetString(0), Origin: row.GetInt64(1)),
-            "SELECT repository, origin FROM links WHERE digest = @digest AND (kinds & 1) <> 0 ORDER BY origin, repository LIMIT @limit",
-            new { digest = digest.ToString(), limit }))
-        .Select(row => new BlobHome(RepositoryName.Parse(row.Repository), new Origin(row.Origin))),
-    ]);
+    public ValueTask<IReadOnlyList<BlobHome>> ListHomesAsync(Digest digest, int limit) => reads.ReadAsync(connection => connection.ListAsync(
+        static row => new BlobHome(RepositoryName.Parse(row.GetString(0)), new Origin(row.GetInt64(1))),
+        "SELECT repository, origin FROM links WHERE digest = @digest AND (kinds & 1) <> 0 ORDER BY origin, repository LIMIT @limit",
+        new { digest = digest.ToString(), limit }));
 
     /// <summary>Whether what was pushed somewhere needs these bytes.</summary>
     public ValueTask<bool> IsPushedAsync(Digest digest) => reads.ReadAsync(connection => connection.FindAsync(

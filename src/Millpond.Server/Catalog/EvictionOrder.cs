@@ -46,8 +46,8 @@ public sealed class EvictionOrder
         {
             // Written out and not a parameter: only so is the index of just these rows known to hold them.
             var these = sql.Replace("{0}", lastCopies ? "4" : "0", StringComparison.Ordinal);
-            rows.AddRange((await connection.ListAsync(static row => (Key: row.GetString(0), Bytes: row.GetInt64(1), At: row.GetInt64(2)), these, new { limit }))
-                .Select(row => new EvictableRow(kind, row.Key, row.Bytes, DateTimeOffset.FromUnixTimeMilliseconds(row.At))));
+            rows.AddRange(await connection.ListAsync(
+                row => new EvictableRow(kind, row.GetString(0), row.GetInt64(1), DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(2))), these, new { limit }));
         }
 
         return [.. rows.OrderBy(static row => row.PulledAt).ThenBy(static row => row.Kind).Take(limit)];

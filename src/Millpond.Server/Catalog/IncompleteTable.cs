@@ -14,12 +14,9 @@ public sealed class IncompleteTable
         this.writer = writer;
     }
 
-    public async ValueTask<IReadOnlyList<(RepositoryName Repository, Digest Index)>> ListAsync() =>
-    [
-        .. (await reads.ReadAsync(connection =>
-            connection.ListAsync(static row => (Repository: row.GetString(0), Digest: row.GetString(1)), "SELECT repository, digest FROM incomplete ORDER BY repository, digest")))
-        .Select(row => (RepositoryName.Parse(row.Repository), Digest.Parse(row.Digest))),
-    ];
+    public ValueTask<IReadOnlyList<(RepositoryName Repository, Digest Index)>> ListAsync() => reads.ReadAsync(connection => connection.ListAsync(
+        static row => (RepositoryName.Parse(row.GetString(0)), Digest.Parse(row.GetString(1))),
+        "SELECT repository, digest FROM incomplete ORDER BY repository, digest"));
 
     /// <summary>The rest of an image or index is to be fetched.</summary>
     public Task PutAsync(OriginRepository at, Digest manifest) => writer.WriteAsync(connection =>

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Millpond.Images;
 using Millpond.Server.Catalog.Control;
 
@@ -26,10 +27,9 @@ public sealed class GarbageTable
     /// <summary>Links after one, in the order of their keys, with what becomes of each.</summary>
     /// <param name="idle">A manifest that nothing keeps goes where it was last pulled before this.</param>
     /// <param name="renewed">A pushed blob that no manifest names yet stays where it was uploaded, mounted or asked for after this.</param>
-    public ValueTask<IReadOnlyList<LinkState>> LinksAsync(LinkKey after, DateTimeOffset idle, DateTimeOffset renewed, int limit) => reads.ReadAsync<IReadOnlyList<LinkState>>(async connection =>
-    [
-        .. (await connection.ListAsync(
-            static row => (Digest: row.GetString(0), Repository: row.GetString(1), Origin: row.GetInt64(2), IsManifest: row.GetInt64(3), IsPinned: row.GetInt64(4), IsUseless: row.GetInt64(5)),
+    public ValueTask<IReadOnlyList<LinkState>> LinksAsync(LinkKey after, DateTimeOffset idle, DateTimeOffset renewed, int limit) => reads.ReadAsync(connection =>
+        connection.ListAsync(
+            static row => new LinkState(ReadKey(row), row.GetInt64(3) != 0, row.GetInt64(4) != 0, row.GetInt64(5) != 0),
             $"""
             SELECT links.digest, links.repository, links.origin, x.digest IS NOT NULL, coalesce(x.kept & 1, 0),
               CASE WHEN x.digest IS NULL THEN {GarbageWrites.UselessBlob} ELSE {GarbageWrites.IdleManifest} END
@@ -37,44 +37,40 @@ public sealed class GarbageTable
             WHERE (links.digest, links.repository, links.origin) > (@digest, @repository, @origin)
             ORDER BY links.digest, links.repository, links.origin LIMIT @limit
             """,
-            new { digest = after.Digest, repository = after.Repository, origin = after.Origin, idle = idle.ToUnixTimeMilliseconds(), renewed = renewed.ToUnixTimeMilliseconds(), limit }))
-        .Select(row => new LinkState(new(row.Digest, row.Repository, row.Origin), row.IsManifest != 0, row.IsPinned != 0, row.IsUseless != 0)),
-    ]);
+            new { digest = after.Digest, repository = after.Repository, origin = after.Origin, idle = idle.ToUnixTimeMilliseconds(), renewed = renewed.ToUnixTimeMilliseconds(), limit }));
 
     /// <summary>Links that were marked, after one; whether each is still of no use.</summary>
     public ValueTask<IReadOnlyList<(LinkKey Key, DateTimeOffset Since, bool IsUseless)>> MarkedAsync(LinkKey after, DateTimeOffset renewed, int limit) =>
-        reads.ReadAsync<IReadOnlyList<(LinkKey, DateTimeOffset, bool)>>(async connection =>
-        [
-            .. (await connection.ListAsync(
-                static row => (Digest: row.GetString(0), Repository: row.GetString(1), Origin: row.GetInt64(2), Since: row.GetInt64(3), IsUseless: row.GetInt64(4)),
-                $"""
-                SELECT u.digest, u.repository, u.origin, u.since,
-                  links.digest IS NOT NULL AND NOT EXISTS (SELECT 1 FROM manifests m WHERE m.digest = u.digest) AND {GarbageWrites.UselessBlob}
-                FROM unneeded_links u LEFT JOIN links ON links.digest = u.digest AND links.repository = u.repository AND links.origin = u.origin
-                WHERE (u.digest, u.repository, u.origin) > (@digest, @repository, @origin)
-                ORDER BY u.digest, u.repository, u.origin LIMIT @limit
-                """,
-                new { digest = after.Digest, repository = after.Repository, origin = after.Origin, renewed = renewed.ToUnixTimeMilliseconds(), limit }))
-            .Select(row => (new LinkKey(row.Digest, row.Repository, row.Origin), Times.Of(row.Since), row.IsUseless != 0)),
-        ]);
+        reads.ReadAsync(connection => connection.ListAsync(
+            static row => (ReadKey(row), Times.Of(row.GetInt64(3)), row.GetInt64(4) != 0),
+            $"""
+            SELECT u.digest, u.repository, u.origin, u.since,
+              links.digest IS NOT NULL AND NOT EXISTS (SELECT 1 FROM manifests m WHERE m.digest = u.digest) AND {GarbageWrites.UselessBlob}
+            FROM unneeded_links u LEFT JOIN links ON links.digest = u.digest AND links.repository = u.repository AND links.origin = u.origin
+            WHERE (u.digest, u.repository, u.origin) > (@digest, @repository, @origin)
+            ORDER BY u.digest, u.repository, u.origin LIMIT @limit
+            """,
+            new { digest = after.Digest, repository = after.Repository, origin = after.Origin, renewed = renewed.ToUnixTimeMilliseconds(), limit }));
 
     /// <summary>Manifests after one, in the order of their digests; whether no repository has it.</summary>
-    public ValueTask<IReadOnlyList<(string Digest, bool IsLoose)>> ManifestsAsync(string after, int limit) => reads.ReadAsync<IReadOnlyList<(string, bool)>>(async connection =>
-    [
-        .. (await connection.ListAsync(
-            static row => (Digest: row.GetString(0), IsLoose: row.GetInt64(1)),
+    public ValueTask<IReadOnlyList<(string Digest, bool IsLoose)>> ManifestsAsync(string after, int limit) => reads.ReadAsync(connection =>
+        connection.ListAsync(
+            static row => (row.GetString(0), row.GetInt64(1) != 0),
             """
             SELECT digest, NOT EXISTS (SELECT 1 FROM links l WHERE l.digest = manifests.digest AND (l.kinds & 6) <> 0)
             FROM manifests WHERE digest > @after ORDER BY digest LIMIT @limit
             """,
-            new { after, limit })).Select(row => (row.Digest, row.IsLoose != 0)),
-    ]);
+            new { after, limit }));
 
     /// <summary>Digests that nothing refers to, after one.</summary>
-    public ValueTask<IReadOnlyList<UnreferencedRow>> UnreferencedAsync(string after, int limit) => reads.ReadAsync<IReadOnlyList<UnreferencedRow>>(async connection =>
-    [
-        .. (await connection.ListAsync(
-            static row => (Digest: row.GetString(0), Since: row.GetInt64(1), Manifest: row.GetInt64(2), Blob: row.GetInt64(3), LinkedManifest: row.GetInt64(4), Linked: row.GetInt64(5), Named: row.GetInt64(6)),
+    public ValueTask<IReadOnlyList<UnreferencedRow>> UnreferencedAsync(string after, int limit) => reads.ReadAsync(connection =>
+        connection.ListAsync(
+            static row =>
+            {
+                var (isLinkedManifest, isLinked, isNamed) = (row.GetInt64(4) != 0, row.GetInt64(5) != 0, row.GetInt64(6) != 0);
+                var (isManifest, isBlob) = (row.GetInt64(2) != 0 && !isLinkedManifest, row.GetInt64(3) != 0 && !isLinked);
+                return new UnreferencedRow(Digest.Parse(row.GetString(0)), Times.Of(row.GetInt64(1)), isManifest, isBlob && !isNamed, !isManifest && !isBlob);
+            },
             """
             SELECT digest, since,
               EXISTS (SELECT 1 FROM manifests m WHERE m.digest = u.digest), EXISTS (SELECT 1 FROM blobs b WHERE b.digest = u.digest),
@@ -82,26 +78,19 @@ public sealed class GarbageTable
               EXISTS (SELECT 1 FROM children c WHERE c.digest = u.digest)
             FROM unreferenced u WHERE digest > @after ORDER BY digest LIMIT @limit
             """,
-            new { after, limit })).Select(row =>
-        {
-            var (isManifest, isBlob) = (row.Manifest != 0 && row.LinkedManifest == 0, row.Blob != 0 && row.Linked == 0);
-            return new UnreferencedRow(Digest.Parse(row.Digest), Times.Of(row.Since), isManifest, isBlob && row.Named == 0, !isManifest && !isBlob);
-        }),
-    ]);
+            new { after, limit }));
 
     /// <summary>Blobs after one, in the order of their digests.</summary>
-    public ValueTask<IReadOnlyList<BlobState>> BlobsAsync(string after, int limit) => reads.ReadAsync<IReadOnlyList<BlobState>>(async connection =>
-    [
-        .. (await connection.ListAsync(
-            static row => (Digest: row.GetString(0), Size: row.GetInt64(1), PulledAt: row.GetInt64(2), Kept: row.GetInt64(3), IsForgotten: row.GetInt64(4)),
+    public ValueTask<IReadOnlyList<BlobState>> BlobsAsync(string after, int limit) => reads.ReadAsync(connection =>
+        connection.ListAsync(
+            static row => new BlobState(Digest.Parse(row.GetString(0)), row.GetInt64(1), Times.Of(row.GetInt64(2)), (KeptFor)row.GetInt64(3), row.GetInt64(4) != 0),
             """
             SELECT digest, size, pulled_at, kept,
               NOT EXISTS (SELECT 1 FROM links l WHERE l.digest = b.digest) AND NOT EXISTS (SELECT 1 FROM children c WHERE c.digest = b.digest)
                 AND NOT EXISTS (SELECT 1 FROM unreferenced u WHERE u.digest = b.digest)
             FROM blobs b WHERE digest > @after ORDER BY digest LIMIT @limit
             """,
-            new { after, limit })).Select(row => new BlobState(Digest.Parse(row.Digest), row.Size, Times.Of(row.PulledAt), (KeptFor)row.Kept, row.IsForgotten != 0)),
-    ]);
+            new { after, limit }));
 
     /// <summary>Whether a stored blob has been of no use since before a time, and nothing keeps it: asked when nobody can push or link it.</summary>
     public ValueTask<bool> MayGoAsync(Digest digest, DateTimeOffset before) => reads.ReadAsync(connection => connection.FindAsync(
@@ -187,4 +176,7 @@ public sealed class GarbageTable
             committed: () => Collected?.Invoke(new CollectedRows([.. removed], [])));
         return removed.Count;
     }
+
+    /// <summary>Of digest, repository and origin, which come first.</summary>
+    private static LinkKey ReadKey(DbDataReader row) => new(row.GetString(0), row.GetString(1), row.GetInt64(2));
 }

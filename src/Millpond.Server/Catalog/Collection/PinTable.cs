@@ -18,11 +18,8 @@ public sealed class PinTable
     }
 
     /// <summary>All patterns, in their order.</summary>
-    public ValueTask<IReadOnlyList<PinRow>> ListAsync() => reads.ReadAsync<IReadOnlyList<PinRow>>(async connection =>
-    [
-        .. (await connection.ListAsync(static row => (Pattern: row.GetString(0), At: row.GetInt64(1)), "SELECT pattern, created_at FROM pins ORDER BY pattern"))
-        .Select(row => new PinRow(row.Pattern, DateTimeOffset.FromUnixTimeMilliseconds(row.At))),
-    ]);
+    public ValueTask<IReadOnlyList<PinRow>> ListAsync() => reads.ReadAsync(connection => connection.ListAsync(
+        static row => new PinRow(row.GetString(0), DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(1))), "SELECT pattern, created_at FROM pins ORDER BY pattern"));
 
     /// <summary>Keeps a pattern, durably; false where there are as many as there may be. One that is there stays as it is.</summary>
     public async Task<bool> AddAsync(string pattern, int most, DateTimeOffset now)

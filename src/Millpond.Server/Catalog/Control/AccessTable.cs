@@ -37,19 +37,16 @@ public sealed class AccessTable
     public ValueTask<AccessKeyRow?> FindKeyAsync(string id) => reads.ReadAsync(connection => connection.FindAsync(
         "SELECT principal, sealed, token_hash, expires_at, created_at FROM access_keys WHERE id = @k0",
         row => new AccessKeyRow(
-            id, row.GetString(0), row.GetFieldValue<byte[]>(1), row.IsDBNull(2) ? null : row.GetFieldValue<byte[]>(2),
-            row.IsDBNull(3) ? null : Times.Of(row.GetInt64(3)), Times.Of(row.GetInt64(4))),
+            id, row.GetString(0), row.GetFieldValue<byte[]>(1), row.Bytes(2),
+            row.Number(3) is { } expires ? Times.Of(expires) : null, Times.Of(row.GetInt64(4))),
         id));
 
     /// <summary>The keys of a principal, without what is sealed.</summary>
     public ValueTask<IReadOnlyList<(string Id, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt)>> ListKeysAsync(string principal) =>
-        reads.ReadAsync<IReadOnlyList<(string Id, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt)>>(async connection =>
-        [
-            .. (await connection.ListAsync(
-                static row => (Id: row.GetString(0), Created: row.GetInt64(1), Expires: row.Number(2)),
-                "SELECT id, created_at, expires_at FROM access_keys WHERE principal = @principal ORDER BY created_at, id", new { principal }))
-            .Select(row => (row.Id, Times.Of(row.Created), row.Expires is { } at ? Times.Of(at) : (DateTimeOffset?)null)),
-        ]);
+        reads.ReadAsync(connection => connection.ListAsync(
+            static row => (row.GetString(0), Times.Of(row.GetInt64(1)), row.Number(2) is { } at ? Times.Of(at) : (DateTimeOffset?)null),
+            "SELECT id, created_at, expires_at FROM access_keys WHERE principal = @principal ORDER BY created_at, id",
+            new { principal }));
 
     /// <summary>Makes the principal or gives it these policies in place of those it has.</summary>
     /// <param name="key">A key for it, or null.</param>
@@ -92,13 +89,10 @@ public sealed class AccessTable
         },
         durable: true);
 
-    private static async ValueTask<IReadOnlyList<PolicyRow>> PoliciesAsync(ReadConnection connection, string principal) =>
-    [
-        .. (await connection.ListAsync(
-            static row => (Name: row.GetString(0), Document: row.Text(1)),
-            "SELECT name, document FROM principal_policies WHERE principal = @principal ORDER BY name", new { principal }))
-        .Select(row => new PolicyRow(row.Name, row.Document)),
-    ];
+    private static ValueTask<IReadOnlyList<PolicyRow>> PoliciesAsync(ReadConnection connection, string principal) => connection.ListAsync(
+        static row => new PolicyRow(row.GetString(0), row.Text(1)),
+        "SELECT name, document FROM principal_policies WHERE principal = @principal ORDER BY name",
+        new { principal });
 
     private static void PutKey(DbConnection connection, AccessKeyRow key) => connection.Run(
         """

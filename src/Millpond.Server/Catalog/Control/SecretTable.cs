@@ -36,23 +36,19 @@ public sealed class SecretTable
         : null);
 
     /// <summary>Those after a name, in the order of their names.</summary>
-    public ValueTask<IReadOnlyList<SecretRow>> ListAsync(string after, int limit) => reads.ReadAsync<IReadOnlyList<SecretRow>>(async connection =>
-    [
-        .. (await connection.ListAsync(Read, $"SELECT {Columns} FROM secrets WHERE name > @after ORDER BY name LIMIT @limit", new { after, limit })),
-    ]);
+    public ValueTask<IReadOnlyList<SecretRow>> ListAsync(string after, int limit) => reads.ReadAsync(connection => connection.ListAsync(
+        Read, $"SELECT {Columns} FROM secrets WHERE name > @after ORDER BY name LIMIT @limit", new { after, limit }));
 
     /// <summary>The versions of a secret, the newest first.</summary>
-    public ValueTask<IReadOnlyList<SecretVersionRow>> VersionsAsync(string arn) => reads.ReadAsync<IReadOnlyList<SecretVersionRow>>(async connection =>
+    public ValueTask<IReadOnlyList<SecretVersionRow>> VersionsAsync(string arn) => reads.ReadAsync(async connection =>
     {
         var stages = (await connection.ListAsync(static row => (Stage: row.GetString(0), Version: row.GetString(1)), "SELECT stage, version FROM secret_stages WHERE secret = @arn", new { arn }))
             .ToLookup(row => row.Version, row => row.Stage);
-        return
-        [
-            .. (await connection.ListAsync(
-                static row => (Version: row.GetString(0), Sealed: row.GetFieldValue<byte[]>(1), Created: row.GetInt64(2)),
-                "SELECT version, sealed, created_at FROM secret_versions WHERE secret = @arn ORDER BY created_at DESC, version", new { arn }))
-            .Select(row => new SecretVersionRow(arn, row.Version, row.Sealed, Times.Of(row.Created), [.. stages[row.Version].Order(StringComparer.Ordinal)])),
-        ];
+        return await connection.ListAsync(
+            row => new SecretVersionRow(
+                arn, row.GetString(0), row.GetFieldValue<byte[]>(1), Times.Of(row.GetInt64(2)), [.. stages[row.GetString(0)].Order(StringComparer.Ordinal)]),
+            "SELECT version, sealed, created_at FROM secret_versions WHERE secret = @arn ORDER BY created_at DESC, version",
+            new { arn });
     });
 
     /// <summary>Makes the secret or changes what is kept of it, and adds a version where one is given. Its labels leave the versions that had them.</summary>

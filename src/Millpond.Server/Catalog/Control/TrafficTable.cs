@@ -63,12 +63,8 @@ public sealed class TrafficTable
         new { kept = KeptDays }));
 
     /// <summary>The sums of some days, both ends included.</summary>
-    public ValueTask<IReadOnlyList<TrafficCount>> SumAsync(long from, long to) => reads.ReadAsync<IReadOnlyList<TrafficCount>>(async connection =>
-    [
-        .. (await connection.ListAsync(
-            static row => (Kind: row.GetString(0), Name: row.GetString(1), Counter: row.GetString(2), Value: row.GetInt64(3)),
-            "SELECT kind, name, counter, sum(value) FROM traffic WHERE day BETWEEN @from AND @to AND day > 0 GROUP BY kind, name, counter ORDER BY kind, name, counter",
-            new { from, to }))
-        .Select(row => new TrafficCount(row.Kind, row.Name, row.Counter, row.Value)),
-    ]);
+    public ValueTask<IReadOnlyList<TrafficCount>> SumAsync(long from, long to) => reads.ReadAsync(connection => connection.ListAsync(
+        static row => new TrafficCount(row.GetString(0), row.GetString(1), row.GetString(2), row.GetInt64(3)),
+        "SELECT kind, name, counter, sum(value) FROM traffic WHERE day BETWEEN @from AND @to AND day > 0 GROUP BY kind, name, counter ORDER BY kind, name, counter",
+        new { from, to }));
 }

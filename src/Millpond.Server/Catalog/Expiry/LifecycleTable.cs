@@ -57,11 +57,10 @@ public sealed class LifecycleTable
     public HeldTable Held { get; }
 
     /// <summary>The origins that a repository's name has content of.</summary>
-    public ValueTask<IReadOnlyList<OriginRepository>> ListOriginsAsync(RepositoryName name) => reads.ReadAsync<IReadOnlyList<OriginRepository>>(async connection =>
-    [
-        .. (await connection.ListAsync(static row => (Origin: row.GetInt64(0), Rule: row.Text(1)), "SELECT origin, rule FROM repositories WHERE name = @name ORDER BY origin", new { name = name.ToString() }))
-        .Select(row => new OriginRepository(name, new(row.Origin), row.Rule)),
-    ]);
+    public ValueTask<IReadOnlyList<OriginRepository>> ListOriginsAsync(RepositoryName name) => reads.ReadAsync(connection => connection.ListAsync(
+        row => new OriginRepository(name, new(row.GetInt64(0)), row.Text(1)),
+        "SELECT origin, rule FROM repositories WHERE name = @name ORDER BY origin",
+        new { name = name.ToString() }));
 
     /// <summary>All images of a repository with their tags, in the order of their digests; no transaction is open for longer than a page.</summary>
     public async Task<IReadOnlyList<LifecycleImage>> ListImagesAsync(OriginRepository at, CancellationToken cancellationToken)
@@ -91,14 +90,10 @@ public sealed class LifecycleTable
     }
 
     /// <summary>Images of the repository that speak of the digest, some of them.</summary>
-    public ValueTask<IReadOnlyList<(Digest Digest, long Size)>> ListFollowersAsync(OriginRepository at, Digest digest, int limit) => reads.ReadAsync<IReadOnlyList<(Digest, long)>>(async connection =>
-    [
-        .. (await connection.ListAsync(
-            static row => (Digest: row.GetString(0), Size: row.GetInt64(1)),
-            $"SELECT digest, size FROM manifests WHERE digest IN ({LifecycleWrites.Followers})",
-            new { repository = at.Name.ToString(), origin = at.Origin.Id, digest = digest.ToString(), limit }))
-        .Select(row => (Digest.Parse(row.Digest), row.Size)),
-    ]);
+    public ValueTask<IReadOnlyList<(Digest Digest, long Size)>> ListFollowersAsync(OriginRepository at, Digest digest, int limit) => reads.ReadAsync(connection => connection.ListAsync(
+        static row => (Digest.Parse(row.GetString(0)), row.GetInt64(1)),
+        $"SELECT digest, size FROM manifests WHERE digest IN ({LifecycleWrites.Followers})",
+        new { repository = at.Name.ToString(), origin = at.Origin.Id, digest = digest.ToString(), limit }));
 
     /// <summary>The images leave the repository; those that did. What is not as it was decided stays.</summary>
     public Task<IReadOnlyList<Digest>> ExpireAsync(OriginRepository at, IReadOnlyList<Departure> departures, DateTimeOffset now) => ChangeAsync(at, departures, LifecycleWrites.Expire, now);
