@@ -6,7 +6,7 @@ using System.Text.Json.Nodes;
 using Millpond.Cli.Access;
 using Millpond.Cli.Editing;
 using Millpond.Server.Access;
-using Millpond.Server.Configuration;
+using Millpond.Server.Configuration.Values;
 
 namespace Millpond.Cli;
 

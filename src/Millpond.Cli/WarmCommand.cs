@@ -6,7 +6,7 @@ using Millpond.Cli.Editing;
 using Millpond.Cli.RuleSources;
 using Millpond.Cli.Warming;
 using Millpond.Rewriting.Edits;
-using Millpond.Server.Configuration;
+using Millpond.Server.Configuration.Values;
 
 namespace Millpond.Cli;
 

@@ -6,6 +6,8 @@ using Millpond.Server.Catalog;
 using Millpond.Server.Ecr;
 using Millpond.Server.Operations;
 using Millpond.Server.Registry;
+using Millpond.Server.Registry.Answers;
+using Millpond.Server.Registry.Callers;
 
 namespace Millpond.Server;
 

@@ -19,6 +19,7 @@ using Millpond.Server.Operations;
 using Millpond.Server.Operations.Cost;
 using Millpond.Server.Push;
 using Millpond.Server.Registry;
+using Millpond.Server.Registry.Callers;
 using Millpond.Server.Rules;
 using Millpond.Server.Store;
 using Millpond.Server.Telemetry;

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Millpond.Server.Configuration;
+using Millpond.Server.Configuration.Values;
 
 namespace Millpond.Cli.Admission;
 

@@ -4,7 +4,7 @@ using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using Millpond.Images;
 using Millpond.Server.Catalog;
-using Millpond.Server.Configuration;
+using Millpond.Server.Configuration.Values;
 
 namespace Millpond.Cli.Warming;
 

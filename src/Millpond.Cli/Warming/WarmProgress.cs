@@ -1,4 +1,4 @@
-using Millpond.Server.Configuration;
+using Millpond.Server.Configuration.Values;
 using Millpond.Server.Telemetry;
 using Spectre.Console;
 

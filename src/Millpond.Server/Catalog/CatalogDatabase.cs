@@ -4,6 +4,8 @@ using Millpond.Images;
 using Millpond.Server.Catalog.Collection;
 using Millpond.Server.Catalog.Control;
 using Millpond.Server.Catalog.Expiry;
+using Millpond.Server.Catalog.Sql;
+using Millpond.Server.Catalog.Writes;
 
 namespace Millpond.Server.Catalog;
 
@@ -168,10 +170,7 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
     /// <summary>Tags after <paramref name="after"/>, in the order of their bytes.</summary>
     public ValueTask<IReadOnlyList<string>> ListTagsAsync(OriginRepository at, string? after, int limit) => reads.ReadAsync(connection =>
         connection.ListTextsAsync(
-            """
-            SELECT DISTINCT tag FROM tags
-            WHERE repository = @repository AND tag > @after AND (origin = @origin OR origin = 0) ORDER BY tag LIMIT @limit
-            """,
+            "SELECT DISTINCT tag FROM tags WHERE repository = @repository AND tag > @after AND (origin = @origin OR origin = 0) ORDER BY tag LIMIT @limit",
             new { repository = at.Name.ToString(), origin = at.Origin.Id, after = after ?? "", limit }));
 
     /// <summary>Repositories with each of their origins, in the order of the bytes of their names.</summary>
@@ -218,11 +217,11 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
         {
             var from = after;
             var page = await reads.ReadAsync(connection => connection.ListAsync(
-                static row => (Digest: row.GetString(0), Size: row.GetInt64(1), StoredAt: row.GetInt64(2), PulledAt: row.GetInt64(3)),
+                static row => new BlobRow(Digest.Parse(row.GetString(0)), row.GetInt64(1), Times.Of(row.GetInt64(2)), Times.Of(row.GetInt64(3))),
                 "SELECT digest, size, stored_at, pulled_at FROM blobs WHERE digest > @from ORDER BY digest LIMIT @limit", new { from, limit = PageSize }));
             foreach (var row in page)
             {
-                yield return deferred.Over(new BlobRow(Digest.Parse(row.Digest), row.Size, Times.Of(row.StoredAt), Times.Of(row.PulledAt)));
+                yield return deferred.Over(row);
             }
 
             if (page.Count < PageSize)
@@ -230,12 +229,12 @@ public sealed partial class CatalogDatabase : IAsyncDisposable
                 yield break;
             }
 
-            after = page[^1].Digest;
+            after = page[^1].Digest.ToString();
         }
     }
 
-    public ValueTask<long> TotalBlobBytesAsync() => reads.ReadAsync(connection => connection.FindAsync(
-        "SELECT value FROM totals WHERE name = 'blob_bytes'", row => row.GetInt64(0)));
+    public ValueTask<long> TotalBlobBytesAsync() =>
+        reads.ReadAsync(connection => connection.FindAsync("SELECT value FROM totals WHERE name = 'blob_bytes'", row => row.GetInt64(0)));
 
     /// <summary>
     /// One transaction: the repository, the manifest's bytes, what it says of its children, the links of the manifest and its children,

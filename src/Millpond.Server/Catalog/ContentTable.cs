@@ -2,6 +2,8 @@ using System.Collections.Immutable;
 using System.Data.Common;
 using Millpond.Images;
 using Millpond.Server.Catalog.Control;
+using Millpond.Server.Catalog.Sql;
+using Millpond.Server.Catalog.Writes;
 
 namespace Millpond.Server.Catalog;
 

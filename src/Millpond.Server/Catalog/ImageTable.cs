@@ -1,6 +1,7 @@
 using System.Data.Common;
 using Millpond.Images;
 using Millpond.Server.Catalog.Expiry;
+using Millpond.Server.Catalog.Sql;
 
 namespace Millpond.Server.Catalog;
 

@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using Millpond.Images;
+using Millpond.Server.Catalog.Sql;
+using Millpond.Server.Catalog.Writes;
 
 namespace Millpond.Server.Catalog;
 

@@ -1,3 +1,5 @@
+using Millpond.Server.Catalog.Sql;
+
 namespace Millpond.Server.Catalog;
 
 /// <summary>A digest as one repository has it, with what it takes here.</summary>

@@ -1,3 +1,6 @@
+using Millpond.Server.Configuration.Sources;
+using Millpond.Server.Configuration.Values;
+
 namespace Millpond.Server.Configuration;
 
 /// <summary>Where a key may stand.</summary>

@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using System.Net;
 using Microsoft.Extensions.Logging;
 using Millpond.Images;
+using Millpond.Server.Configuration.Values;
 using static Millpond.Server.Configuration.KeyScope;
 
 namespace Millpond.Server.Configuration;

@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using Millpond.Server.Configuration.Assembling;
+using Millpond.Server.Configuration.Sources;
 
 namespace Millpond.Server.Configuration;
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Millpond.Images;
+using Millpond.Server.Configuration.Values;
 
 namespace Millpond.Server.Configuration;
 

@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using Microsoft.Extensions.Logging;
 using Millpond.Server.Configuration;
+using Millpond.Server.Configuration.Values;
 using Millpond.Server.Telemetry;
 using Millpond.Server.Upstream;
 

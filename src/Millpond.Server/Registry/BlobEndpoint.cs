@@ -1,6 +1,8 @@
 using Microsoft.AspNetCore.Http;
 using Millpond.Images;
 using Millpond.Server.Cache;
+using Millpond.Server.Registry.Answers;
+using Millpond.Server.Registry.Callers;
 
 namespace Millpond.Server.Registry;
 

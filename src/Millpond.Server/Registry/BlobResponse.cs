@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Millpond.Images;
 using Millpond.Server.Cache.Answers;
+using Millpond.Server.Registry.Answers;
 using Millpond.Server.Registry.Sending;
 using Millpond.Server.Telemetry;
 

@@ -5,6 +5,10 @@ using Millpond.Server.Cache;
 using Millpond.Server.Catalog;
 using Millpond.Server.Configuration;
 using Millpond.Server.Push;
+using Millpond.Server.Registry.Answers;
+using Millpond.Server.Registry.Callers;
+using Millpond.Server.Registry.Lists;
+using Millpond.Server.Registry.Writing;
 using Millpond.Server.Rules;
 using Millpond.Server.Telemetry;
 

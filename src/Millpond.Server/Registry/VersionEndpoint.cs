@@ -1,4 +1,6 @@
 using Microsoft.AspNetCore.Http;
+using Millpond.Server.Registry.Answers;
+using Millpond.Server.Registry.Callers;
 
 namespace Millpond.Server.Registry;
 

@@ -7,6 +7,7 @@ using Millpond.Server.Cache.Lists;
 using Millpond.Server.Cache.Memory;
 using Millpond.Server.Cache.Pulls;
 using Millpond.Server.Catalog;
+using Millpond.Server.Catalog.Sql;
 using Millpond.Server.Configuration;
 using Millpond.Server.Credentials;
 using Millpond.Server.Governing;

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Millpond.Images;
 using Millpond.Server.Configuration;
 using Millpond.Server.Governing;
-using Millpond.Server.Registry;
+using Millpond.Server.Registry.Answers;
 using Millpond.Tests.Fixtures;
 
 namespace Millpond.Tests.Cache;

@@ -3,7 +3,7 @@ using Dapper;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Time.Testing;
 using Millpond.Server.Cache.Answers;
-using Millpond.Server.Catalog;
+using Millpond.Server.Catalog.Sql;
 using Millpond.Server.Configuration;
 using Millpond.Server.Governing;
 using Millpond.Tests.Fixtures;

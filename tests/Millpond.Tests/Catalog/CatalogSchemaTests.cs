@@ -3,6 +3,7 @@ using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Time.Testing;
 using Millpond.Server.Catalog;
 using Millpond.Server.Catalog.Migrations;
+using Millpond.Server.Catalog.Sql;
 using Millpond.Tests.Architecture;
 
 namespace Millpond.Tests.Catalog;

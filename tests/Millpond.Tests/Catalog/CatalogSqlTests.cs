@@ -1,5 +1,5 @@
 using Microsoft.Data.Sqlite;
-using Millpond.Server.Catalog;
+using Millpond.Server.Catalog.Sql;
 
 namespace Millpond.Tests.Catalog;
 

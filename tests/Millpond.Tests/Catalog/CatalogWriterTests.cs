@@ -3,6 +3,8 @@ using Dapper;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Time.Testing;
 using Millpond.Server.Catalog;
+using Millpond.Server.Catalog.Sql;
+using Millpond.Server.Catalog.Writes;
 
 namespace Millpond.Tests.Catalog;
 

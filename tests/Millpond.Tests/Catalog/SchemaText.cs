@@ -3,8 +3,8 @@ using System.Globalization;
 using System.Text;
 using Dapper;
 using Microsoft.Data.Sqlite;
-using Millpond.Server.Catalog;
 using Millpond.Server.Catalog.Migrations;
+using Millpond.Server.Catalog.Sql;
 
 namespace Millpond.Tests.Catalog;
 

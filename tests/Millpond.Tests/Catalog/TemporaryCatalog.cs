@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Millpond.Images;
 using Millpond.Server.Catalog;
+using Millpond.Server.Catalog.Sql;
 
 namespace Millpond.Tests.Catalog;
 

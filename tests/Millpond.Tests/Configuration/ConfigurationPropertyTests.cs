@@ -1,6 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
 using Millpond.Server.Configuration;
+using Millpond.Server.Configuration.Values;
 
 namespace Millpond.Tests.Configuration;
 

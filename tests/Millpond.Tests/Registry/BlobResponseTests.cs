@@ -9,6 +9,7 @@ using Microsoft.Extensions.Time.Testing;
 using Millpond.Images;
 using Millpond.Server.Cache.Answers;
 using Millpond.Server.Registry;
+using Millpond.Server.Registry.Answers;
 using Millpond.Server.Telemetry;
 using Millpond.Tests.Fixtures;
 

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using Millpond.Server.Cache.Answers;
-using Millpond.Server.Registry;
+using Millpond.Server.Registry.Answers;
 using Millpond.Server.Rules;
 
 namespace Millpond.Tests.Registry;

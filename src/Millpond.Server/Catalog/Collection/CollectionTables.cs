@@ -1,3 +1,6 @@
+using Millpond.Server.Catalog.Sql;
+using Millpond.Server.Catalog.Writes;
+
 namespace Millpond.Server.Catalog.Collection;
 
 /// <summary>What collection, pins and the scrub read and write.</summary>

@@ -1,3 +1,6 @@
+using Millpond.Server.Catalog.Sql;
+using Millpond.Server.Catalog.Writes;
+
 namespace Millpond.Server.Catalog.Collection;
 
 /// <summary>How far work has come that goes on over restarts.</summary>

@@ -1,4 +1,6 @@
 using Millpond.Images;
+using Millpond.Server.Catalog.Sql;
+using Millpond.Server.Catalog.Writes;
 
 namespace Millpond.Server.Catalog.Collection;
 

@@ -1,3 +1,6 @@
+using Millpond.Server.Catalog.Sql;
+using Millpond.Server.Catalog.Writes;
+
 namespace Millpond.Server.Catalog.Control;
 
 /// <summary>What the control plane keeps: who may what, secrets, rules and templates made through the API, settings. Every write is durable.</summary>

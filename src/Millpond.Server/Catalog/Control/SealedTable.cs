@@ -1,4 +1,6 @@
 using System.Data.Common;
+using Millpond.Server.Catalog.Sql;
+using Millpond.Server.Catalog.Writes;
 
 namespace Millpond.Server.Catalog.Control;
 

@@ -1,3 +1,5 @@
+using Millpond.Server.Catalog.Sql;
+using Millpond.Server.Catalog.Writes;
 using Millpond.Server.Telemetry;
 
 namespace Millpond.Server.Catalog.Control;

@@ -1,6 +1,8 @@
 using System.Data.Common;
 using Millpond.Images;
 using Millpond.Server.Catalog.Collection;
+using Millpond.Server.Catalog.Sql;
+using Millpond.Server.Catalog.Writes;
 
 namespace Millpond.Server.Catalog.Expiry;
 

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Millpond.Server.Catalog.Sql;
 
 namespace Millpond.Server.Catalog.Migrations;
 

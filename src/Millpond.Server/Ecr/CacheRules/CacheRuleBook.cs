@@ -2,6 +2,7 @@ using System.Text.Json;
 using Millpond.Images;
 using Millpond.Server.Catalog.Control;
 using Millpond.Server.Configuration;
+using Millpond.Server.Configuration.Values;
 using Millpond.Server.Rules;
 
 namespace Millpond.Server.Ecr.CacheRules;

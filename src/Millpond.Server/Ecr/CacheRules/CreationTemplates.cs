@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using Millpond.Server.Catalog;
 using Millpond.Server.Catalog.Control;
+using Millpond.Server.Catalog.Writes;
 
 namespace Millpond.Server.Ecr.CacheRules;
 

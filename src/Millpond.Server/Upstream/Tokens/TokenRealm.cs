@@ -1,4 +1,5 @@
 using Millpond.Server.Configuration;
+using Millpond.Server.Configuration.Values;
 using Millpond.Server.Upstream.Transport;
 
 namespace Millpond.Server.Upstream.Tokens;

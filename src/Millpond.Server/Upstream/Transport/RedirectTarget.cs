@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
-using Millpond.Server.Configuration;
+using Millpond.Server.Configuration.Values;
 
 namespace Millpond.Server.Upstream.Transport;
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text;
 using Millpond.Server.Configuration;
+using Millpond.Server.Configuration.Values;
 using Millpond.Server.Credentials;
 
 namespace Millpond.Server.Upstream.Transport;
