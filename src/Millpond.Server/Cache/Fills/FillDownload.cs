@@ -226,15 +226,16 @@ internal sealed partial class FillDownload(
         {
             var reported = time.GetTimestamp();
             ReleaseWithheld(fill, staging.Written, 0);
-            if (fill.Size is { } small && small - staging.Written <= BlockSize)
-            {
-                // Its one block is its last, which nobody has before it was noted.
-                Settle();
-            }
-
             while (true)
             {
-                var count = await body.ReadAsync(block.AsMemory(0, BlockSize), fill.Pausing);
+                var reading = body.ReadAsync(block.AsMemory(0, BlockSize), fill.Pausing);
+                if (!reading.IsCompleted)
+                {
+                    // While nothing comes there is time for it.
+                    Settle();
+                }
+
+                var count = await reading;
                 if (count == 0)
                 {
                     Settle();
@@ -256,7 +257,7 @@ internal sealed partial class FillDownload(
                 {
                     if (fill.Growth.Released > 0)
                     {
-                        // Whoever waits for the first bytes goes before the next ones, and before what is noted of the download.
+                        // Who waits for the first bytes goes before the next ones, which are here already, and before what is noted of the download.
                         await Task.Yield();
                     }
 
