@@ -149,19 +149,17 @@ internal sealed class Listeners : IDisposable
             });
         }
 
+        // Beneath TLS too, where it saves a copy and a thread's wake; what it is given without TLS goes to the socket as it is.
+        var isSecured = listener.Url.Scheme == Uri.UriSchemeHttps;
+        options.Use(next => connection => SocketOutput.AttachAsync(connection, takesFiles: !isSecured, next));
         options.Protocols = HttpProtocols.Http1;
-        if (listener.Url.Scheme == Uri.UriSchemeHttps)
+        if (isSecured)
         {
             options.Protocols = HttpProtocols.Http1AndHttp2;
+            options.Use(next => connection => RecordPool.AttachAsync(connection, next));
             options.UseHttps(CertificateReloader.HandshakeOptions(
                 () => (listener.Kind == ListenerKind.Admission ? AdmissionCertificate : Certificate) ?? throw new InvalidOperationException("An https listener without a certificate passed the checks."),
                 () => listener.Kind == ListenerKind.Admission ? AdmissionClients : null));
-        }
-
-        else
-        {
-            // The last of all: what it is given goes to the socket as it is.
-            options.Use(next => connection => SocketOutput.AttachAsync(connection, next));
         }
 
         options.Use(next => connection =>

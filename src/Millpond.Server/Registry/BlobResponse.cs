@@ -57,7 +57,7 @@ public sealed class BlobResponse(TimeProvider time, MillpondMetrics metrics)
         }
 
         content.Expect(part.Start, part.Length);
-        var output = length is null ? null : context.Features.Get<SocketOutput>();
+        var output = length is not null && context.Features.Get<SocketOutput>() is { TakesFiles: true } direct ? direct : null;
         byte[]? first = null;
         try
         {
@@ -138,7 +138,8 @@ public sealed class BlobResponse(TimeProvider time, MillpondMetrics metrics)
 
         var sent = 0L;
         var steps = 0;
-        using var peer = new PeerWatch(context, answer.Output ?? context.Features.Get<SocketOutput>(), time);
+        // What a connection's peer acknowledges says nothing of one stream of many.
+        using var peer = new PeerWatch(context, HttpProtocol.IsHttp2(context.Request.Protocol) ? null : context.Features.Get<SocketOutput>(), time);
         try
         {
             await context.Response.StartAsync(context.RequestAborted);

@@ -41,7 +41,7 @@ public sealed class SocketOutputTests : IDisposable
         using (sender)
         using (receiver)
         {
-            var output = new SocketOutput(sender);
+            var output = new SocketOutput(sender, takesFiles: true);
             using var expected = new MemoryStream();
             var limit = readAtOnce < 1000 ? 1 << 20 : 24 << 20;
             var reading = ReadToEndAsync(receiver, readAtOnce);
@@ -50,6 +50,14 @@ public sealed class SocketOutputTests : IDisposable
                 for (var pieces = random.Next(1, 4); pieces > 0; pieces--)
                 {
                     Put(output, expected, random);
+                }
+
+                if (random.Next(2) == 0)
+                {
+                    // As TLS does: written and sent at once, after what was written before.
+                    var (offset, length) = (random.Next(FileLength / 2), random.Next(1, 100_000));
+                    expected.Write(content, offset, length);
+                    Assert.False((await output.WriteAsync(content.AsMemory(offset, length))).IsCompleted);
                 }
 
                 Assert.False((await output.FlushAsync()).IsCompleted);
@@ -69,7 +77,7 @@ public sealed class SocketOutputTests : IDisposable
         using (sender)
         using (receiver)
         {
-            var output = new SocketOutput(sender);
+            var output = new SocketOutput(sender, takesFiles: true);
             Assert.Equal(5000, output.TryGive(output, new FileRange(file, FileLength - 4000, 5000)));
             Assert.True((await output.FlushAsync()).IsCompleted);
             output.Write("more"u8);
@@ -85,7 +93,7 @@ public sealed class SocketOutputTests : IDisposable
         var (sender, receiver) = await ConnectAsync();
         using (sender)
         {
-            var output = new SocketOutput(sender);
+            var output = new SocketOutput(sender, takesFiles: true);
             receiver.Close(0);
             var isGone = false;
             for (var i = 0; i < 1000 && !isGone; i++)
@@ -107,7 +115,7 @@ public sealed class SocketOutputTests : IDisposable
         var (sender, receiver) = await ConnectAsync();
         using (receiver)
         {
-            var output = new SocketOutput(sender);
+            var output = new SocketOutput(sender, takesFiles: true);
             var before = output.Acknowledged;
             output.TryGive(output, new FileRange(file, 0, 50_000));
             await output.FlushAsync();
@@ -125,7 +133,7 @@ public sealed class SocketOutputTests : IDisposable
         using (sender)
         using (receiver)
         {
-            var output = new SocketOutput(sender);
+            var output = new SocketOutput(sender, takesFiles: true);
             using var giveUp = new CancellationTokenSource();
             var flush = Task.CompletedTask;
             while (flush.IsCompletedSuccessfully)

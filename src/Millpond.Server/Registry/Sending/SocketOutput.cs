@@ -9,10 +9,10 @@ using Millpond.Server.Cache.Answers;
 namespace Millpond.Server.Registry.Sending;
 
 /// <summary>
-/// What is written to a plain connection, sent by the one who writes it: a flush ends when the bytes are the kernel's. Bytes of a file are
+/// What is written to a connection, sent by the one who writes it: a flush ends when the bytes are the kernel's. Without TLS, bytes of a file are
 /// only counted by the web server and moved by sendfile(2), which costs a third of reading and writing them.
 /// </summary>
-internal sealed class SocketOutput(Socket socket) : PipeWriter
+internal sealed class SocketOutput(Socket socket, bool takesFiles) : PipeWriter
 {
     /// <summary>The most bytes of a file that one flush sends.</summary>
     public const int LargestGrant = 1024 * 1024;
@@ -46,6 +46,9 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter
     private volatile bool isSending;
     private volatile bool isCancelled;
 
+    /// <summary>Whether bodies reach it as they are, so that bytes of files can be given to it: not through TLS.</summary>
+    public bool TakesFiles => takesFiles;
+
     /// <inheritdoc/>
     public override bool CanGetUnflushedBytes => true;
 
@@ -70,8 +73,9 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter
         }
     }
 
-    /// <summary>Puts it beneath a connection, as a middleware that stands where nothing changes the bytes any more.</summary>
-    public static async Task AttachAsync(ConnectionContext connection, ConnectionDelegate next)
+    /// <summary>Puts it beneath a connection, as a middleware.</summary>
+    /// <param name="takesFiles">Whether nothing changes the bytes any more before they reach it.</param>
+    public static async Task AttachAsync(ConnectionContext connection, bool takesFiles, ConnectionDelegate next)
     {
         if (!OperatingSystem.IsLinux() || connection.Features.Get<IConnectionSocketFeature>()?.Socket is not { } socket)
         {
@@ -80,7 +84,7 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter
         }
 
         var original = connection.Transport;
-        var output = new SocketOutput(socket);
+        var output = new SocketOutput(socket, takesFiles);
         connection.Transport = new Duplex(original.Input, output);
         connection.Features.Set(output);
         try
@@ -163,27 +167,22 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter
     public override void Complete(Exception? exception = null)
     {
         isClosed = true;
-        if (!isSending)
-        {
-            // Else what is being sent is given back when that has ended.
-            Drop();
-        }
+        RefuseMore();
     }
 
     /// <inheritdoc/>
     public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
     {
-        if (isClosed)
-        {
-            Drop();
-            return new(new FlushResult(isCanceled: false, isCompleted: true));
-        }
-
         // Nearly always there is room at once; an asynchronous method that does not wait allocates nothing.
-        return unflushed == 0 ? new(Result()) : FlushAllAsync(cancellationToken);
+        return isClosed ? new(RefuseMore()) : unflushed == 0 ? new(Result()) : FlushAllAsync(default, cancellationToken);
     }
 
-    private async ValueTask<FlushResult> FlushAllAsync(CancellationToken cancellationToken)
+    /// <summary>Sends it from where it stands, after what was written before: so TLS gives each record it has encrypted.</summary>
+    /// <inheritdoc/>
+    public override ValueTask<FlushResult> WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default) =>
+        isClosed ? new(RefuseMore()) : FlushAllAsync(source, cancellationToken);
+
+    private async ValueTask<FlushResult> FlushAllAsync(ReadOnlyMemory<byte> last, CancellationToken cancellationToken)
     {
         isSending = true;
         try
@@ -198,7 +197,7 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter
 
                 try
                 {
-                    await SendRestAsync(piece.Buffer, piece.Length, before.TryPeek(out var next) && next.Buffer is null ? SendWithMore(piece) : 0, cancellationToken);
+                    await SendRestAsync(piece.Buffer.AsMemory(0, piece.Length), before.TryPeek(out var next) && next.Buffer is null ? SendWithMore(piece) : 0, cancellationToken);
                 }
                 finally
                 {
@@ -206,7 +205,8 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter
                 }
             }
 
-            await SendRestAsync(buffer ?? [], used, 0, cancellationToken);
+            await SendRestAsync(buffer.AsMemory(0, used), 0, cancellationToken);
+            await SendRestAsync(last, 0, cancellationToken);
         }
         catch (Exception failure) when (failure is SocketException or ObjectDisposedException or IOException)
         {
@@ -223,6 +223,17 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter
         return EndSending();
     }
 
+    private FlushResult RefuseMore()
+    {
+        if (!isSending)
+        {
+            // Else what is being sent is given back when that has ended.
+            Drop();
+        }
+
+        return Result();
+    }
+
     private FlushResult EndSending()
     {
         Drop();
@@ -233,11 +244,11 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter
     /// <summary>Headers before a file: a packet of their own would wake the client twice. What is not taken is sent as always, which also says why.</summary>
     private int SendWithMore(Piece piece) => Math.Max(0, (int)NativeMethods.SendWithMore(socket.SafeHandle, piece.Buffer.AsSpan(0, piece.Length)));
 
-    private async ValueTask SendRestAsync(byte[] bytes, int length, int sent, CancellationToken cancellationToken)
+    private async ValueTask SendRestAsync(ReadOnlyMemory<byte> bytes, int sent, CancellationToken cancellationToken)
     {
-        while (sent < length && !isClosed)
+        while (sent < bytes.Length && !isClosed)
         {
-            sent += await socket.SendAsync(bytes.AsMemory(sent, length - sent), SocketFlags.None, cancellationToken);
+            sent += await socket.SendAsync(bytes[sent..], SocketFlags.None, cancellationToken);
         }
     }
 
@@ -288,7 +299,7 @@ internal sealed class SocketOutput(Socket socket) : PipeWriter
         try
         {
             var read = RandomAccess.Read(range.File, bytes.AsSpan(0, Math.Min(left, BounceSize)), offset);
-            await SendRestAsync(bytes, read, 0, cancellationToken);
+            await SendRestAsync(bytes.AsMemory(0, read), 0, cancellationToken);
             return read;
         }
         finally
