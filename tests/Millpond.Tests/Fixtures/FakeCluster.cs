@@ -1,8 +1,12 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Logging;
 
 namespace Millpond.Tests.Fixtures;
@@ -19,12 +23,22 @@ public sealed class FakeCluster : IAsyncDisposable
     private readonly ConcurrentQueue<string> requests = new();
     private int busy;
 
-    private FakeCluster()
+    private FakeCluster(X509Certificate2? certificate)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(server => server.Listen(IPAddress.Loopback, 0, listener =>
+        {
+            if (certificate is not null)
+            {
+                listener.UseHttps(certificate, https =>
+                {
+                    https.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
+                    https.AllowAnyClientCertificate();
+                });
+            }
+        }));
         application = builder.Build();
-        application.Urls.Add("http://127.0.0.1:0");
         application.MapFallback(AnswerAsync);
     }
 
@@ -42,9 +56,10 @@ public sealed class FakeCluster : IAsyncDisposable
     /// <summary>Path and query of everything that was asked.</summary>
     public IReadOnlyList<string> Requests => [.. requests];
 
-    public static async Task<FakeCluster> StartAsync()
+    /// <param name="certificate">What it speaks TLS with; then any certificate of a client is a login too.</param>
+    public static async Task<FakeCluster> StartAsync(X509Certificate2? certificate = null)
     {
-        var cluster = new FakeCluster();
+        var cluster = new FakeCluster(certificate);
         await cluster.application.StartAsync();
         return cluster;
     }
@@ -96,7 +111,7 @@ public sealed class FakeCluster : IAsyncDisposable
     private Task AnswerAsync(HttpContext context)
     {
         requests.Enqueue(context.Request.Path + context.Request.QueryString);
-        if (context.Request.Headers.Authorization != $"Bearer {Token}")
+        if (context.Request.Headers.Authorization != $"Bearer {Token}" && context.Connection.ClientCertificate is null)
         {
             return RefuseAsync(context, 401, "Unauthorized");
         }

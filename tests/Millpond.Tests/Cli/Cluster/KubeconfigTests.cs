@@ -1,3 +1,5 @@
+using System.Text;
+using System.Text.Json.Nodes;
 using Millpond.Cli;
 using Millpond.Cli.Cluster;
 using Millpond.Tests.Fixtures;
@@ -76,6 +78,78 @@ public sealed class KubeconfigTests : IDisposable
     }
 
     [Theory]
+    [InlineData("certificate-authority-data: CA64", true)]
+    [InlineData("certificate-authority: ca.pem", true)]
+    [InlineData("certificate-authority: ca.pem, tls-server-name: localhost", true)]
+    [InlineData("insecure-skip-tls-verify: true", true)]
+    [InlineData("certificate-authority: ca.pem, tls-server-name: another.example", false)]
+    [InlineData("certificate-authority: stranger.pem", false)]
+    [InlineData("", false)]
+    public async Task Only_a_server_that_the_kubeconfig_vouches_for_is_spoken_to(string trust, bool isTrusted)
+    {
+        using var certificates = new TestCertificates();
+        using var strangers = new TestCertificates();
+        using var certificate = certificates.Issue();
+        await using var cluster = await FakeCluster.StartAsync(certificate);
+        folder.Write("ca.pem", certificates.AuthorityPem);
+        folder.Write("stranger.pem", strangers.AuthorityPem);
+        var config = folder.Write("config", Trusting(cluster, trust.Replace("CA64", Base64(certificates.AuthorityPem), StringComparison.Ordinal)));
+
+        using var connection = ClusterConnection.Open(Named(config), TimeProvider.System);
+        var asking = connection.GetAsync("/api/v1/pods", TestContext.Current.CancellationToken);
+
+        if (isTrusted)
+        {
+            using var answer = await asking;
+            Assert.True(answer.IsSuccessStatusCode, $"{answer.StatusCode}");
+        }
+        else
+        {
+            await Assert.ThrowsAsync<HttpRequestException>(() => asking);
+        }
+    }
+
+    [Theory]
+    [InlineData("{client-certificate: own.crt, client-key: own.key}")]
+    [InlineData("{client-certificate-data: CERTIFICATE, client-key-data: KEY}")]
+    [InlineData("{exec: {apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: cat, args: [ANSWER]}}")]
+    public async Task A_certificate_is_a_login(string user)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "the program is cat");
+        using var certificates = new TestCertificates();
+        using var certificate = certificates.Issue();
+        var (own, key) = certificates.IssueFiles(folder, "own");
+        var (ownPem, keyPem) = (await File.ReadAllTextAsync(own, TestContext.Current.CancellationToken), await File.ReadAllTextAsync(key, TestContext.Current.CancellationToken));
+        var answered = folder.Write("answer", new JsonObject
+        {
+            ["apiVersion"] = "client.authentication.k8s.io/v1",
+            ["kind"] = "ExecCredential",
+            ["status"] = new JsonObject { ["clientCertificateData"] = ownPem, ["clientKeyData"] = keyPem },
+        }.ToJsonString());
+        await using var cluster = await FakeCluster.StartAsync(certificate);
+        folder.Write("ca.pem", certificates.AuthorityPem);
+        var config = folder.Write("config", Trusting(cluster, "certificate-authority: ca.pem").Replace("{token: \"token-of-alice\"}", user, StringComparison.Ordinal)
+            .Replace("CERTIFICATE", Base64(ownPem), StringComparison.Ordinal).Replace("KEY", Base64(keyPem), StringComparison.Ordinal).Replace("ANSWER", answered, StringComparison.Ordinal));
+
+        using var connection = ClusterConnection.Open(Named(config), TimeProvider.System);
+        using var answer = await connection.GetAsync("/api/v1/pods", TestContext.Current.CancellationToken);
+
+        Assert.True(answer.IsSuccessStatusCode, $"{answer.StatusCode}");
+    }
+
+    [Theory]
+    [InlineData("{client-certificate-data: AAAA, client-key-data: AAAA}")]
+    [InlineData("{client-certificate-data: '%', client-key-data: '%'}")]
+    [InlineData("{client-certificate: away.crt, client-key: away.key}")]
+    public async Task A_login_that_is_none_is_said_at_once(string user)
+    {
+        await using var cluster = await FakeCluster.StartAsync();
+        var config = folder.Write("config", cluster.Kubeconfig().Replace("{token: \"token-of-alice\"}", user, StringComparison.Ordinal));
+        var failure = Assert.Throws<CommandFailedException>(() => ClusterConnection.Open(Named(config), TimeProvider.System));
+        Assert.Contains("The kubeconfig cannot be used: ", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("clusters: [")]
     [InlineData("clusters: {a: b}")]
     public void A_file_that_cannot_be_read_is_named(string content)
@@ -88,6 +162,14 @@ public sealed class KubeconfigTests : IDisposable
 
     private static ClusterSelection Named(params string[] files) =>
         new(null, null, null, CustomResources: false) { KubeconfigVariable = string.Join(Path.PathSeparator, files) };
+
+    private static string Base64(string text) => Convert.ToBase64String(Encoding.ASCII.GetBytes(text));
+
+    private static string Trusting(FakeCluster cluster, string trust)
+    {
+        var server = $"server: \"{cluster.Address.GetLeftPart(UriPartial.Authority)}\"";
+        return cluster.Kubeconfig().Replace(server, trust.Length == 0 ? server : $"{server}, {trust}", StringComparison.Ordinal);
+    }
 
     private static string Config(string name, string server, string current) => $$"""
         apiVersion: v1
