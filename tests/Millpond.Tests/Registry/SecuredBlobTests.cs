@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
@@ -29,7 +30,7 @@ public sealed class SecuredBlobTests : IAsyncLifetime
         var (certificate, key) = certificates.IssueFiles(folder, "server");
         upstream = await FakeUpstream.StartAsync();
         upstream.Add("team/app", TestImages.WithLayers(layer), "latest");
-        millpond = await MillpondHost.StartAsync(upstream, new() { Configure = configuration => configuration with { Listen = [new("https://127.0.0.1:0")], Tls = new(certificate, key) } });
+        millpond = await MillpondHost.StartAsync(upstream, new() { Configure = configuration => configuration with { Listen = [new("https://127.0.0.1:0")], Tls = new(certificate, key), OperationsListen = [new("http://127.0.0.1:0")] } });
     }
 
     public async ValueTask DisposeAsync()
@@ -80,6 +81,27 @@ public sealed class SecuredBlobTests : IAsyncLifetime
         Assert.Equal(layer.ToArray(), await after.GetByteArrayAsync(Path));
     }
 
+    /// <summary>So many that the server does not read on, and learns from its sending alone that nobody is there.</summary>
+    [Fact]
+    public async Task Who_asks_for_very_much_at_once_and_leaves_is_not_answered_to_the_end()
+    {
+        const int Requests = 150_000;
+        using var warm = new HttpClient(transport, disposeHandler: false) { BaseAddress = millpond.Address };
+        await warm.GetByteArrayAsync(Path);
+        await using var connection = await OpenAsync(millpond.Address.Host, millpond.Address.Port, CancellationToken.None);
+        await using var tls = new SslStream(connection, leaveInnerStreamOpen: true, delegate { return true; });
+        await tls.AuthenticateAsClientAsync("localhost");
+        var request = $"GET {Path} HTTP/1.1\r\nHost: {millpond.Address.Authority}\r\n\r\n";
+        var asking = tls.WriteAsync(Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat(request, Requests)))).AsTask();
+        await tls.ReadExactlyAsync(new byte[20_000]);
+        connection.Socket.Close(0);
+        await Assert.ThrowsAnyAsync<Exception>(() => asking);
+
+        // The one that is kept open here is left.
+        await Eventually.HoldsAsync(async () => await MetricAsync("millpond_connections{}") == 1);
+        Assert.InRange(await MetricAsync("millpond_served_bytes_total{rule=\"up\"}"), BlobLength, 100L * BlobLength);
+    }
+
     [Theory]
     [InlineData(1, 1)]
     [InlineData(2, 0)]
@@ -101,6 +123,13 @@ public sealed class SecuredBlobTests : IAsyncLifetime
         // Headers, the end of the first block and that of the last are none.
         var records = recorded!.Lengths();
         Assert.InRange(records.Count(length => length == FullRecord), (BlobLength / (16 * 1024)) - 2, int.MaxValue);
+    }
+
+    private async Task<long> MetricAsync(string name)
+    {
+        var metrics = await millpond.Client.GetStringAsync(new Uri(millpond.Server.OperationsAddresses[0], "/metrics"));
+        var line = metrics.Split('\n').Single(line => line.StartsWith(name, StringComparison.Ordinal));
+        return long.Parse(line.AsSpan(name.Length), CultureInfo.InvariantCulture);
     }
 
     private static async Task<NetworkStream> OpenAsync(string host, int port, CancellationToken cancellationToken)

@@ -17,6 +17,7 @@ public sealed class SocketOutputTests : IDisposable
     private readonly TemporaryFolder folder = new();
     private readonly byte[] content = TestBlob.Generated(77, FileLength).ToArray();
     private readonly SafeFileHandle file;
+    private int ends;
 
     public SocketOutputTests()
     {
@@ -41,7 +42,7 @@ public sealed class SocketOutputTests : IDisposable
         using (sender)
         using (receiver)
         {
-            var output = new SocketOutput(sender, takesFiles: true);
+            var output = new SocketOutput(sender, takesFiles: true, () => Interlocked.Increment(ref ends));
             using var expected = new MemoryStream();
             var limit = readAtOnce < 1000 ? 1 << 20 : 24 << 20;
             var reading = ReadToEndAsync(receiver, readAtOnce);
@@ -66,6 +67,7 @@ public sealed class SocketOutputTests : IDisposable
 
             output.Complete();
             sender.Shutdown(SocketShutdown.Send);
+            Assert.Equal(0, ends);
             Assert.Equal(Digest.Sha256(expected.GetBuffer().AsSpan(0, (int)expected.Length)), Digest.Sha256(await reading));
         }
     }
@@ -77,13 +79,14 @@ public sealed class SocketOutputTests : IDisposable
         using (sender)
         using (receiver)
         {
-            var output = new SocketOutput(sender, takesFiles: true);
+            var output = new SocketOutput(sender, takesFiles: true, () => Interlocked.Increment(ref ends));
             Assert.Equal(5000, output.TryGive(output, new FileRange(file, FileLength - 4000, 5000)));
             Assert.True((await output.FlushAsync()).IsCompleted);
             output.Write("more"u8);
             Assert.True((await output.FlushAsync()).IsCompleted);
             sender.Shutdown(SocketShutdown.Send);
             Assert.Equal(4000, (await ReadToEndAsync(receiver, 1 << 16)).Length);
+            Assert.Equal(1, ends);
         }
     }
 
@@ -93,7 +96,7 @@ public sealed class SocketOutputTests : IDisposable
         var (sender, receiver) = await ConnectAsync();
         using (sender)
         {
-            var output = new SocketOutput(sender, takesFiles: true);
+            var output = new SocketOutput(sender, takesFiles: true, () => Interlocked.Increment(ref ends));
             receiver.Close(0);
             var isGone = false;
             for (var i = 0; i < 1000 && !isGone; i++)
@@ -103,6 +106,7 @@ public sealed class SocketOutputTests : IDisposable
             }
 
             Assert.True(isGone);
+            Assert.Equal(1, ends);
             output.Write("more"u8);
             Assert.True((await output.FlushAsync()).IsCompleted);
             Assert.Equal(0, output.UnflushedBytes);
@@ -115,7 +119,7 @@ public sealed class SocketOutputTests : IDisposable
         var (sender, receiver) = await ConnectAsync();
         using (receiver)
         {
-            var output = new SocketOutput(sender, takesFiles: true);
+            var output = new SocketOutput(sender, takesFiles: true, () => Interlocked.Increment(ref ends));
             var before = output.Acknowledged;
             output.TryGive(output, new FileRange(file, 0, 50_000));
             await output.FlushAsync();
@@ -133,7 +137,7 @@ public sealed class SocketOutputTests : IDisposable
         using (sender)
         using (receiver)
         {
-            var output = new SocketOutput(sender, takesFiles: true);
+            var output = new SocketOutput(sender, takesFiles: true, () => Interlocked.Increment(ref ends));
             using var giveUp = new CancellationTokenSource();
             var flush = Task.CompletedTask;
             while (flush.IsCompletedSuccessfully)

@@ -12,7 +12,8 @@ namespace Millpond.Server.Registry.Sending;
 /// What is written to a connection, sent by the one who writes it: a flush ends when the bytes are the kernel's. Without TLS, bytes of a file are
 /// only counted by the web server and moved by sendfile(2), which costs a third of reading and writing them.
 /// </summary>
-internal sealed class SocketOutput(Socket socket, bool takesFiles) : PipeWriter
+/// <param name="ended">Told once when the peer is gone or nothing more may follow: what stands between does not always pass on that a flush was the last.</param>
+internal sealed class SocketOutput(Socket socket, bool takesFiles, Action ended) : PipeWriter
 {
     /// <summary>The most bytes of a file that one flush sends.</summary>
     public const int LargestGrant = 1024 * 1024;
@@ -42,6 +43,7 @@ internal sealed class SocketOutput(Socket socket, bool takesFiles) : PipeWriter
     private long unflushed;
     private FileRange? offered;
     private bool isMarkerOut;
+    private bool isEnded;
     private volatile bool isClosed;
     private volatile bool isSending;
     private volatile bool isCancelled;
@@ -84,7 +86,7 @@ internal sealed class SocketOutput(Socket socket, bool takesFiles) : PipeWriter
         }
 
         var original = connection.Transport;
-        var output = new SocketOutput(socket, takesFiles);
+        var output = new SocketOutput(socket, takesFiles, () => connection.Abort(new ConnectionAbortedException("The peer is gone.")));
         connection.Transport = new Duplex(original.Input, output);
         connection.Features.Set(output);
         try
@@ -238,6 +240,12 @@ internal sealed class SocketOutput(Socket socket, bool takesFiles) : PipeWriter
     {
         Drop();
         isSending = false;
+        if (isClosed && !isEnded)
+        {
+            isEnded = true;
+            ended();
+        }
+
         return Result();
     }
 
