@@ -20,7 +20,7 @@ internal sealed class ClusterConnection : IDisposable
     private readonly string? host;
     private readonly TimeProvider time;
 
-    /// <summary>Only what it needs of the library, whose client brings all kinds of Kubernetes: a quarter of the program.</summary>
+    /// <summary>Only what it needs of the library, whose client brings all kinds of Kubernetes: a third of the program.</summary>
     private ClusterConnection(KubernetesClientConfiguration configuration, TimeProvider time)
     {
         Server = new Uri(configuration.Host.TrimEnd('/') + "/");
@@ -47,7 +47,7 @@ internal sealed class ClusterConnection : IDisposable
                 ? new ClusterConnection(KubernetesClientConfiguration.InClusterConfig(), time)
                 : throw new CommandFailedException(Kubeconfigs.WhyNone(selection, files));
         }
-        catch (Exception e) when (e is KubeConfigException or KubernetesClientException or FormatException or IOException or UnauthorizedAccessException or CryptographicException)
+        catch (Exception e) when (e is KubeConfigException or KubernetesClientException or FormatException or ArgumentException or IOException or UnauthorizedAccessException or CryptographicException)
         {
             throw new CommandFailedException($"The kubeconfig cannot be used: {e.Message}", e);
         }

@@ -141,8 +141,12 @@ public sealed class KubeconfigTests : IDisposable
     [InlineData("{client-certificate-data: AAAA, client-key-data: AAAA}")]
     [InlineData("{client-certificate-data: '%', client-key-data: '%'}")]
     [InlineData("{client-certificate: away.crt, client-key: away.key}")]
+    [InlineData("{client-certificate: one.crt, client-key: other.key}")]
     public async Task A_login_that_is_none_is_said_at_once(string user)
     {
+        using var certificates = new TestCertificates();
+        certificates.IssueFiles(folder, "one");
+        certificates.IssueFiles(folder, "other");
         await using var cluster = await FakeCluster.StartAsync();
         var config = folder.Write("config", cluster.Kubeconfig().Replace("{token: \"token-of-alice\"}", user, StringComparison.Ordinal));
         var failure = Assert.Throws<CommandFailedException>(() => ClusterConnection.Open(Named(config), TimeProvider.System));
