@@ -69,12 +69,11 @@ public sealed class SecuredBlobTests : IAsyncLifetime
     {
         for (var client = 0; client < 10; client++)
         {
-            await using var connection = await OpenAsync(millpond.Address.Host, millpond.Address.Port, CancellationToken.None);
-            await using var tls = new SslStream(connection, leaveInnerStreamOpen: true, delegate { return true; });
-            await tls.AuthenticateAsClientAsync("localhost");
+            var (socket, tls) = await SecureAsync();
+            await using var open = tls;
             await AskAsync(tls);
             await tls.ReadExactlyAsync(new byte[20_000]);
-            connection.Socket.Close(0);
+            socket.Close(0);
         }
 
         using var after = new HttpClient(transport, disposeHandler: false) { BaseAddress = millpond.Address };
@@ -88,13 +87,12 @@ public sealed class SecuredBlobTests : IAsyncLifetime
         const int Requests = 150_000;
         using var warm = new HttpClient(transport, disposeHandler: false) { BaseAddress = millpond.Address };
         await warm.GetByteArrayAsync(Path);
-        await using var connection = await OpenAsync(millpond.Address.Host, millpond.Address.Port, CancellationToken.None);
-        await using var tls = new SslStream(connection, leaveInnerStreamOpen: true, delegate { return true; });
-        await tls.AuthenticateAsClientAsync("localhost");
+        var (socket, tls) = await SecureAsync();
+        await using var open = tls;
         var request = $"GET {Path} HTTP/1.1\r\nHost: {millpond.Address.Authority}\r\n\r\n";
         var asking = tls.WriteAsync(Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat(request, Requests)))).AsTask();
         await tls.ReadExactlyAsync(new byte[20_000]);
-        connection.Socket.Close(0);
+        socket.Close(0);
         await Assert.ThrowsAnyAsync<Exception>(() => asking);
 
         // The one that is kept open here is left.
@@ -137,6 +135,14 @@ public sealed class SecuredBlobTests : IAsyncLifetime
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         await socket.ConnectAsync(host, port, cancellationToken);
         return new NetworkStream(socket, ownsSocket: true);
+    }
+
+    private async Task<(Socket Socket, SslStream Tls)> SecureAsync()
+    {
+        var connection = await OpenAsync(millpond.Address.Host, millpond.Address.Port, CancellationToken.None);
+        var tls = new SslStream(connection, leaveInnerStreamOpen: false, delegate { return true; });
+        await tls.AuthenticateAsClientAsync("localhost");
+        return (connection.Socket, tls);
     }
 
     private async Task AskAsync(SslStream tls) => await tls.WriteAsync(Encoding.ASCII.GetBytes($"GET {Path} HTTP/1.1\r\nHost: {millpond.Address.Authority}\r\nConnection: close\r\n\r\n"));

@@ -42,7 +42,7 @@ public sealed class SocketOutputTests : IDisposable
         using (sender)
         using (receiver)
         {
-            var output = new SocketOutput(sender, takesFiles: true, () => Interlocked.Increment(ref ends));
+            var output = Over(sender);
             using var expected = new MemoryStream();
             var limit = readAtOnce < 1000 ? 1 << 20 : 24 << 20;
             var reading = ReadToEndAsync(receiver, readAtOnce);
@@ -79,7 +79,7 @@ public sealed class SocketOutputTests : IDisposable
         using (sender)
         using (receiver)
         {
-            var output = new SocketOutput(sender, takesFiles: true, () => Interlocked.Increment(ref ends));
+            var output = Over(sender);
             Assert.Equal(5000, output.TryGive(output, new FileRange(file, FileLength - 4000, 5000)));
             Assert.True((await output.FlushAsync()).IsCompleted);
             output.Write("more"u8);
@@ -96,7 +96,7 @@ public sealed class SocketOutputTests : IDisposable
         var (sender, receiver) = await ConnectAsync();
         using (sender)
         {
-            var output = new SocketOutput(sender, takesFiles: true, () => Interlocked.Increment(ref ends));
+            var output = Over(sender);
             receiver.Close(0);
             var isGone = false;
             for (var i = 0; i < 1000 && !isGone; i++)
@@ -119,7 +119,7 @@ public sealed class SocketOutputTests : IDisposable
         var (sender, receiver) = await ConnectAsync();
         using (receiver)
         {
-            var output = new SocketOutput(sender, takesFiles: true, () => Interlocked.Increment(ref ends));
+            var output = Over(sender);
             var before = output.Acknowledged;
             output.TryGive(output, new FileRange(file, 0, 50_000));
             await output.FlushAsync();
@@ -137,7 +137,7 @@ public sealed class SocketOutputTests : IDisposable
         using (sender)
         using (receiver)
         {
-            var output = new SocketOutput(sender, takesFiles: true, () => Interlocked.Increment(ref ends));
+            var output = Over(sender);
             using var giveUp = new CancellationTokenSource();
             var flush = Task.CompletedTask;
             while (flush.IsCompletedSuccessfully)
@@ -152,6 +152,8 @@ public sealed class SocketOutputTests : IDisposable
             Assert.True((await output.FlushAsync()).IsCompleted);
         }
     }
+
+    private SocketOutput Over(Socket sender) => new(sender, takesFiles: true, () => Interlocked.Increment(ref ends));
 
     private void Put(SocketOutput output, MemoryStream expected, Random random)
     {
