@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -7,6 +8,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Millpond.Server.Configuration;
 using Millpond.Server.Operations;
+using Millpond.Server.Registry.Sending;
 
 namespace Millpond.Server;
 
@@ -31,6 +33,9 @@ internal static class WebServer
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = Timeout.InfiniteTimeSpan);
         builder.Services.Configure<SocketTransportOptions>(sockets => sockets.CreateBoundListenSocket = listeners.Take);
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(listeners.Configure);
+
+        // Last, since the web server adds one of its own without asking whether there is one.
+        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, ReceivePool>();
         return builder.Build();
     }
 

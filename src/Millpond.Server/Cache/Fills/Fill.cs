@@ -219,6 +219,20 @@ internal sealed class Fill : IDisposable
         begun.TrySetResult(why);
     }
 
+    /// <summary>Readers may read what is written, but for the block that ends the blob: the last one where the size is known, else always the newest.</summary>
+    public void Release(long written, int newest)
+    {
+        var mayBeLast = Size is not { } size || written >= size;
+        if (!mayBeLast)
+        {
+            Growth.Release(written);
+        }
+        else if (newest > 0 && written > newest)
+        {
+            Growth.Release(written - newest);
+        }
+    }
+
     /// <summary>Size and digest hold: the last block is released, before anything is committed.</summary>
     public void Complete(long whole)
     {

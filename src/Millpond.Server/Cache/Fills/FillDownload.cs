@@ -225,13 +225,14 @@ internal sealed partial class FillDownload(
         try
         {
             var reported = time.GetTimestamp();
-            ReleaseWithheld(fill, staging.Written, 0);
+            fill.Release(staging.Written, 0);
             while (true)
             {
                 var reading = body.ReadAsync(block.AsMemory(0, BlockSize), fill.Pausing);
                 if (!reading.IsCompleted)
                 {
                     // While nothing comes there is time for it.
+                    fill.Growth.Idle();
                     Settle();
                 }
 
@@ -252,7 +253,7 @@ internal sealed partial class FillDownload(
                     return false;
                 }
 
-                ReleaseWithheld(fill, staging.Written, count);
+                fill.Release(staging.Written, count);
                 if (!isSettling)
                 {
                     if (fill.Growth.Released > 0)
@@ -310,20 +311,6 @@ internal sealed partial class FillDownload(
         {
             Log.CannotStore(log, run.Fill.Digest, full.Message);
             return false;
-        }
-    }
-
-    /// <summary>Keeps back the block that ends the blob: the last one where the size is known, else always the newest.</summary>
-    private static void ReleaseWithheld(Fill fill, long written, int newest)
-    {
-        var mayBeLast = fill.Size is not { } size || written >= size;
-        if (!mayBeLast)
-        {
-            fill.Growth.Release(written);
-        }
-        else if (newest > 0 && written > newest)
-        {
-            fill.Growth.Release(written - newest);
         }
     }
 

@@ -11,7 +11,7 @@ internal sealed class Growth(TimeProvider time) : IDisposable
 
     private const long WakeShare = 64;
 
-    /// <summary>Bytes that would wait longer than this for the next block are released at once, so that a slow upstream still streams.</summary>
+    /// <summary>Bytes that the writer left untold when it had to wait are told after this, so that a slow upstream still streams.</summary>
     private static readonly TimeSpan WakeAtLatest = TimeSpan.FromMilliseconds(10);
 
     /// <summary>The present rate is that of the last one to two of these: long enough to even out blocks, short enough to see a stall.</summary>
@@ -53,7 +53,7 @@ internal sealed class Growth(TimeProvider time) : IDisposable
         }
     }
 
-    /// <summary>Readers may read up to here.</summary>
+    /// <summary>Readers may read up to here; they are told when that is worth it, or by <see cref="Idle"/>.</summary>
     public void Release(long upTo)
     {
         var first = released == 0;
@@ -62,7 +62,17 @@ internal sealed class Growth(TimeProvider time) : IDisposable
         {
             Wake();
         }
-        else if (Interlocked.Exchange(ref isWakerSet, 1) == 0)
+    }
+
+    /// <summary>The writer has to wait for more: who waits for what is released hears of it now, or soon where it is little.</summary>
+    public void Idle()
+    {
+        var untold = Released - pulsed;
+        if (untold >= WakeEvery)
+        {
+            Wake();
+        }
+        else if (untold > 0 && Interlocked.Exchange(ref isWakerSet, 1) == 0)
         {
             // Set once and not for each block: that would wake the timers' thread as often as it spares the readers'.
             waker ??= TimeProvider.System.CreateTimer(static state => ((Growth)state!).WakeByTime(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
