@@ -103,7 +103,7 @@ public sealed class SecuredBlobTests : IAsyncLifetime
     [Theory]
     [InlineData(1, 1)]
     [InlineData(2, 0)]
-    public async Task Nearly_all_records_are_full(int major, int minor)
+    public async Task Records_are_full(int major, int minor)
     {
         using var warm = new HttpClient(transport, disposeHandler: false) { BaseAddress = millpond.Address };
         await warm.GetByteArrayAsync(Path);
@@ -118,9 +118,10 @@ public sealed class SecuredBlobTests : IAsyncLifetime
             Assert.Equal(layer.ToArray(), await client.GetByteArrayAsync(Path));
         }
 
-        // Headers, the end of the first block and that of the last are none.
+        // Headers, the end of the first block and that of the last are none; of HTTP/2 neither is what a window of the client's has room for.
         var records = recorded!.Lengths();
-        Assert.InRange(records.Count(length => length == FullRecord), (BlobLength / (16 * 1024)) - 2, int.MaxValue);
+        var atMost = BlobLength / (16 * 1024);
+        Assert.InRange(records.Count(length => length == FullRecord), major == 1 ? atMost - 2 : atMost / 2, int.MaxValue);
     }
 
     private async Task<long> MetricAsync(string name)

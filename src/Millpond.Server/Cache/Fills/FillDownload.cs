@@ -17,13 +17,8 @@ internal sealed partial class FillDownload(
     GovernedUpstreams upstreams, BlobStore store, FillFinish finish, DiskRoom eviction, NegativeCache negative, LinkMemory known,
     TimeProvider time, MillpondMetrics metrics, ILogger<FillDownload> log)
 {
-    /// <summary>One read of upstream: large enough that a block costs little beside its copy and hash.</summary>
+    /// <summary>One read of a partial that is hashed again.</summary>
     private const int BlockSize = 256 * 1024;
-
-    /// <summary>What is promised at once to a download whose size nobody said.</summary>
-    private const long UnknownSizeStep = 4L * 1024 * 1024;
-
-    private static readonly TimeSpan ReportEvery = TimeSpan.FromSeconds(30);
 
     /// <summary>Downloads the blob, releases it to its readers as it grows, and commits it. Throws nothing: whatever ends it, readers are told.</summary>
     public async Task<FillOutcome> RunAsync(Fill fill)
@@ -117,7 +112,7 @@ internal sealed partial class FillDownload(
             run.Hash.GetHashAndReset();
         }
 
-        run.Promise = await eviction.MakeRoomAsync(body.Size is { } size ? size - body.Position : UnknownSizeStep);
+        run.Promise = await eviction.MakeRoomAsync(body.Size is { } size ? size - body.Position : FillCopy.UnknownSizeStep);
         run.Staging ??= run.Promise is null ? null : TryBegin(fill, body.Size);
         if (run.Staging is not null && run.Promise is not null)
         {
@@ -219,99 +214,18 @@ internal sealed partial class FillDownload(
 
     private async Task<bool> CopyAsync(FillRun run, ResumingBody body)
     {
-        var (fill, staging) = (run.Fill, run.Staging!);
-        var block = ArrayPool<byte>.Shared.Rent(BlockSize);
-        var isSettling = false;
-        try
+        if (await new FillCopy(run, body, eviction, time, log).RunAsync() is not { } full)
         {
-            var reported = time.GetTimestamp();
-            fill.Release(staging.Written, 0);
-            while (true)
-            {
-                var reading = body.ReadAsync(block.AsMemory(0, BlockSize), fill.Pausing);
-                if (!reading.IsCompleted)
-                {
-                    // While nothing comes there is time for it.
-                    fill.Growth.Idle();
-                    Settle();
-                }
-
-                var count = await reading;
-                if (count == 0)
-                {
-                    Settle();
-                    return true;
-                }
-
-                run.Hash.AppendData(block, 0, count);
-                if (!await TryAppendAsync(run, block.AsMemory(0, count), isSizeKnown: body.Size is not null))
-                {
-                    metrics.PassedThrough(fill.LedBy.Rule.UpstreamName);
-                    metrics.FillEnded(fill.LedBy.Rule.UpstreamName, "passed_through");
-                    fill.StopStoring();
-                    await staging.DiscardAsync();
-                    return false;
-                }
-
-                fill.Release(staging.Written, count);
-                if (!isSettling)
-                {
-                    if (fill.Growth.Released > 0)
-                    {
-                        // Who waits for the first bytes goes before the next ones, which are here already, and before what is noted of the download.
-                        await Task.Yield();
-                    }
-
-                    Settle();
-                }
-
-                if (body.Size is { } size && staging.Size is null)
-                {
-                    staging.SetSize(size);
-                }
-
-                if (time.GetElapsedTime(reported) >= ReportEvery)
-                {
-                    reported = time.GetTimestamp();
-                    Log.Progress(log, fill.Digest, fill.LedBy.Repository, staging.Written, body.Size ?? -1, fill.Readers);
-                }
-            }
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(block);
-        }
-
-        void Settle()
-        {
-            if (!isSettling && run.Promise is not null)
-            {
-                _ = staging.SettleInBackground(run.Promise);
-            }
-
-            isSettling = true;
-        }
-    }
-
-    /// <summary>Writes to the file; false where the disk takes no more.</summary>
-    private async ValueTask<bool> TryAppendAsync(FillRun run, ReadOnlyMemory<byte> block, bool isSizeKnown)
-    {
-        try
-        {
-            if (run.Promise?.Left < block.Length && !isSizeKnown && !await eviction.TryExtendAsync(run.Promise, UnknownSizeStep))
-            {
-                throw new IOException("It does not fit on the disk.");
-            }
-
-            run.Staging!.Append(block.Span);
-            run.Promise?.Written(block.Length);
             return true;
         }
-        catch (IOException full)
-        {
-            Log.CannotStore(log, run.Fill.Digest, full.Message);
-            return false;
-        }
+
+        var fill = run.Fill;
+        Log.CannotStore(log, fill.Digest, full.Message);
+        metrics.PassedThrough(fill.LedBy.Rule.UpstreamName);
+        metrics.FillEnded(fill.LedBy.Rule.UpstreamName, "passed_through");
+        fill.StopStoring();
+        await run.Staging!.DiscardAsync();
+        return false;
     }
 
     /// <summary>Whether it need not even be asked for: each client asks for it by itself.</summary>
@@ -360,9 +274,6 @@ internal sealed partial class FillDownload(
 
     private static partial class Log
     {
-        [LoggerMessage(1102, LogLevel.Information, "Filling {Digest} for {Repository}: {Bytes} of {Size} bytes, {Readers} readers")]
-        public static partial void Progress(ILogger logger, Digest digest, RepositoryName repository, long bytes, long size, int readers);
-
         [LoggerMessage(1103, LogLevel.Information, "Paused {Digest} for {Repository} after {Bytes} bytes, which are kept")]
         public static partial void Paused(ILogger logger, Digest digest, RepositoryName repository, long bytes);
 

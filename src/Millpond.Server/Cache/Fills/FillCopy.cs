@@ -1,0 +1,182 @@
+using System.Buffers;
+using Microsoft.Extensions.Logging;
+using Millpond.Images;
+using Millpond.Server.Cache.Answers;
+using Millpond.Server.Cache.Eviction;
+using Millpond.Server.Store;
+
+namespace Millpond.Server.Cache.Fills;
+
+/// <summary>
+/// The bytes of one run, from its upstream to its file and its readers. What has come is hashed, written and released while the next is on its way. Over TLS
+/// upstream's bytes come by 16 KiB: those that are here already go together, as much as a block takes.
+/// </summary>
+internal sealed partial class FillCopy(FillRun run, ResumingBody body, DiskRoom eviction, TimeProvider time, ILogger log)
+{
+    /// <summary>What a block holds: large enough that it costs little beside its copy and hash.</summary>
+    private const int BlockSize = 256 * 1024;
+
+    /// <summary>With less room left in a block the next read begins a new one, so that reads without TLS stay large.</summary>
+    private const int LeastRead = BlockSize / 2;
+
+    /// <summary>What is promised at once to a download whose size nobody said.</summary>
+    public const long UnknownSizeStep = 4L * 1024 * 1024;
+
+    private static readonly TimeSpan ReportEvery = TimeSpan.FromSeconds(30);
+
+    private readonly Fill fill = run.Fill;
+    private readonly Staging staging = run.Staging!;
+    private readonly byte[] block = ArrayPool<byte>.Shared.Rent(BlockSize);
+    private readonly CancellationTokenSource ending = CancellationTokenSource.CreateLinkedTokenSource(run.Fill.Pausing);
+
+    private Task<int>? underWay;
+
+    /// <summary>What has come and is not written stands in the block from here to <see cref="to"/>.</summary>
+    private int from;
+    private int to;
+    private bool isSizeKnown = body.Size is not null;
+    private bool isSettling;
+    private long reported = time.GetTimestamp();
+
+    /// <summary>Copies to the end of the blob; where the disk takes no more, gives why.</summary>
+    /// <exception cref="FillFailedException">The upstream is given up; what it brought before is written.</exception>
+    /// <exception cref="OperationCanceledException">The fill pauses; likewise.</exception>
+    public async Task<IOException?> RunAsync()
+    {
+        try
+        {
+            fill.Release(staging.Written, 0);
+            while (true)
+            {
+                var (count, full) = await ReadAsync();
+                if (full is not null)
+                {
+                    return full;
+                }
+
+                to += count;
+                if ((count == 0 || fill.Growth.Released == 0 || BlockSize - to < LeastRead) && await WriteAsync() is { } fullNow)
+                {
+                    return fullNow;
+                }
+
+                if (!isSettling)
+                {
+                    if (fill.Growth.Released > 0)
+                    {
+                        // Who waits for the first bytes goes before the next ones, which are here already, and before what is noted of the download.
+                        await Task.Yield();
+                    }
+
+                    Settle();
+                }
+
+                if (count == 0)
+                {
+                    return null;
+                }
+
+                Report();
+            }
+        }
+        finally
+        {
+            if (underWay is not null)
+            {
+                // Nothing may come into a block that is given back.
+                await ending.CancelAsync();
+                await ((Task)underWay).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+
+            ending.Dispose();
+            ArrayPool<byte>.Shared.Return(block);
+        }
+    }
+
+    /// <summary>The next bytes, after what has come; while they are waited for, and before it is told that there are none, that is written.</summary>
+    private async ValueTask<(int Count, IOException? Full)> ReadAsync()
+    {
+        int count;
+        var reading = body.ReadAsync(block.AsMemory(to, BlockSize - to), ending.Token);
+        if (reading.IsCompletedSuccessfully)
+        {
+            count = await reading;
+        }
+        else
+        {
+            underWay = reading.AsTask();
+            if (await WriteAsync() is { } full)
+            {
+                return (0, full);
+            }
+
+            // While nothing comes there is time for it.
+            fill.Growth.Idle();
+            Settle();
+            count = await underWay;
+            underWay = null;
+        }
+
+        isSizeKnown = body.Size is not null;
+        if (staging.Size is null && body.Size is { } size)
+        {
+            staging.SetSize(size);
+        }
+
+        return (count, null);
+    }
+
+    /// <summary>Hashes what has come, writes it to the file and releases it; why not, where the disk takes no more.</summary>
+    private async ValueTask<IOException?> WriteAsync()
+    {
+        var (start, count) = (from, to - from);
+        if (count > 0)
+        {
+            run.Hash.AppendData(block, start, count);
+            try
+            {
+                if (run.Promise?.Left < count && !isSizeKnown && !await eviction.TryExtendAsync(run.Promise, UnknownSizeStep))
+                {
+                    return new IOException("It does not fit on the disk.");
+                }
+
+                staging.Append(block.AsSpan(start, count));
+                run.Promise?.Written(count);
+            }
+            catch (IOException full)
+            {
+                return full;
+            }
+
+            fill.Release(staging.Written, count);
+        }
+
+        (from, to) = BlockSize - to < LeastRead ? (0, 0) : (to, to);
+        return null;
+    }
+
+    private void Report()
+    {
+        if (time.GetElapsedTime(reported) >= ReportEvery)
+        {
+            reported = time.GetTimestamp();
+            Log.Progress(log, fill.Digest, fill.LedBy.Repository, staging.Written, body.Size ?? -1, fill.Readers);
+        }
+    }
+
+    private void Settle()
+    {
+        if (!isSettling && run.Promise is not null)
+        {
+            _ = staging.SettleInBackground(run.Promise);
+        }
+
+        isSettling = true;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1102, LogLevel.Information, "Filling {Digest} for {Repository}: {Bytes} of {Size} bytes, {Readers} readers")]
+        public static partial void Progress(ILogger logger, Digest digest, RepositoryName repository, long bytes, long size, int readers);
+    }
+}

@@ -1,0 +1,101 @@
+using Millpond.Server.Cache.Fills;
+using Millpond.Server.Configuration;
+using Millpond.Server.Store;
+using Millpond.Tests.Fixtures;
+
+namespace Millpond.Tests.Cache;
+
+/// <summary>What comes in pieces is put together, and written while the next is waited for.</summary>
+public sealed class FillCopyTests
+{
+    private const int Length = 3_000_001;
+
+    private static readonly TestBlob Layer = TestBlob.Generated(seed: 931, length: Length);
+
+    /// <summary>Over TLS bytes come by records of 16 KiB; the upstream stops where a block is, is nearly, and is not full.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(16 * 1024, 128 * 1024, 256 * 1024)]
+    [InlineData(100, 16_000, 131_071, 131_072, 131_073, 262_143, 500_000, Length - 1)]
+    [InlineData(1_000_000, 2_000_000, 2_000_001)]
+    public async Task Pieces_over_TLS_come_whole_and_each_as_far_as_it_has_come(params int[] stops)
+    {
+        using var certificates = new TestCertificates();
+        await using var upstream = await FakeUpstream.StartAsync(new() { Tls = certificates });
+        upstream.AddBlob("team/app", Layer);
+        await using var parts = new CacheParts(upstream, change: rule => rule with { Tls = new UpstreamTls(Insecure: true) });
+        var gates = stops.Select(stop => upstream.Park(Layer.Digest, stop)).ToList();
+        await using var content = await parts.PullAsync("team/app", Layer);
+        var at = 0;
+        foreach (var gate in gates)
+        {
+            // What the upstream has sent is the client's, however little it is and however long the rest takes; the last block is kept back.
+            await gate.WhenReached();
+            await CacheParts.ReadAsync(content, Layer, at, (int)gate.After - at);
+            at = (int)gate.After;
+            gate.Open();
+        }
+
+        await CacheParts.ReadAsync(content, Layer, at, Length - at);
+        await parts.WhenEndedAsync(Layer);
+        Assert.Equal(Layer.ToArray(), await File.ReadAllBytesAsync(parts.FileOf(Layer), TestContext.Current.CancellationToken));
+        Assert.Equal(Length, upstream.BytesSentOf(Layer.Digest));
+    }
+
+    [Theory]
+    [InlineData(UpstreamFault.CutAfterOneByte)]
+    [InlineData(UpstreamFault.CutAtHalf)]
+    [InlineData(UpstreamFault.CutAtNinetyPercent)]
+    [InlineData(UpstreamFault.CutBeforeLastByte)]
+    public async Task Nothing_that_came_over_TLS_before_a_break_is_asked_for_again(UpstreamFault cut)
+    {
+        using var certificates = new TestCertificates();
+        await using var upstream = await FakeUpstream.StartAsync(new() { Tls = certificates });
+        upstream.AddBlob("team/app", Layer);
+        await using var parts = new CacheParts(upstream, change: rule => rule with { Tls = new UpstreamTls(Insecure: true) });
+        upstream.Arm(cut, kind: RequestKind.Blob);
+        await parts.FillAsync(Layer);
+        var asked = upstream.Requests(RequestKind.Blob);
+        Assert.Equal(2, asked.Count);
+        Assert.Equal(asked[0].BytesSent, asked[1].Range?.From);
+        Assert.Equal(Length, upstream.BytesSentOf(Layer.Digest));
+    }
+
+    /// <summary>The read that is under way then may wait as long as the upstream likes.</summary>
+    [Fact]
+    public async Task A_disk_that_takes_no_more_ends_the_fill_though_its_upstream_is_silent()
+    {
+        var large = TestBlob.Generated(seed: 932, length: 6 << 20);
+        await using var upstream = await FakeUpstream.StartAsync();
+        upstream.AddBlob("team/app", large);
+        upstream.Arm(UpstreamFault.NoContentLength, times: int.MaxValue, kind: RequestKind.Blob);
+        await using var parts = new CacheParts(upstream, disk: new DiskSpace(() => (1L << 40, 1L << 40), _ => 5_000_000, _ => 0));
+        var gate = upstream.Park(large.Digest, after: (4 << 20) + 1000);
+        using var reader = await parts.JoinAsync("team/app", large);
+        Assert.IsType<FillBegin.Growing>(await reader.BeginAsync(TestContext.Current.CancellationToken));
+        await gate.WhenReached();
+        await reader.Fill.Ended.WaitAsync(Patience.Limit, TestContext.Current.CancellationToken);
+        Assert.IsType<FillEnd.Unstored>(reader.Fill.Growth.End);
+        Assert.Equal(0, parts.Store.Disk.Staged);
+        Assert.False(gate.IsOpen);
+    }
+
+    [Fact]
+    public async Task Readers_hear_of_what_is_released_when_the_writer_has_to_wait()
+    {
+        using var growth = new Growth(TimeProvider.System);
+        growth.Start(from: 0);
+        growth.Release(1000);
+        var waiting = growth.WaitBeyondAsync(1000, null, TestContext.Current.CancellationToken).AsTask();
+        growth.Release(2000);
+        Assert.False(waiting.IsCompleted);
+        growth.Idle();
+        await waiting.WaitAsync(Patience.Limit, TestContext.Current.CancellationToken);
+
+        waiting = growth.WaitBeyondAsync(2000, null, TestContext.Current.CancellationToken).AsTask();
+        growth.Idle();
+        Assert.False(waiting.IsCompleted);
+        growth.Release(3_000_000);
+        await waiting.WaitAsync(Patience.Limit, TestContext.Current.CancellationToken);
+    }
+}
