@@ -6,11 +6,15 @@ using Millpond.Tests.Fixtures;
 namespace Millpond.Tests.Cache;
 
 /// <summary>What comes in pieces is put together, and written while the next is waited for.</summary>
-public sealed class FillCopyTests
+public sealed class FillCopyTests : IDisposable
 {
     private const int Length = 3_000_001;
 
     private static readonly TestBlob Layer = TestBlob.Generated(seed: 931, length: Length);
+
+    private readonly TestCertificates certificates = new();
+
+    public void Dispose() => certificates.Dispose();
 
     /// <summary>Over TLS bytes come by records of 16 KiB; the upstream stops where a block is, is nearly, and is not full.</summary>
     [Theory]
@@ -20,10 +24,9 @@ public sealed class FillCopyTests
     [InlineData(1_000_000, 2_000_000, 2_000_001)]
     public async Task Pieces_over_TLS_come_whole_and_each_as_far_as_it_has_come(params int[] stops)
     {
-        using var certificates = new TestCertificates();
         await using var upstream = await FakeUpstream.StartAsync(new() { Tls = certificates });
         upstream.AddBlob("team/app", Layer);
-        await using var parts = new CacheParts(upstream, change: rule => rule with { Tls = new UpstreamTls(Insecure: true) });
+        await using var parts = NewParts(upstream);
         var gates = stops.Select(stop => upstream.Park(Layer.Digest, stop)).ToList();
         await using var content = await parts.PullAsync("team/app", Layer);
         var at = 0;
@@ -42,6 +45,14 @@ public sealed class FillCopyTests
         Assert.Equal(Length, upstream.BytesSentOf(Layer.Digest));
     }
 
+    /// <summary>Each is waited for, so that what is written moves through the whole block and begins anew.</summary>
+    [Theory]
+    [InlineData(1000, 100)]
+    [InlineData(9000, 70)]
+    [InlineData(16 * 1024, 40)]
+    public Task Small_pieces_come_whole(int each, int pieces) =>
+        Pieces_over_TLS_come_whole_and_each_as_far_as_it_has_come([.. Enumerable.Range(1, pieces).Select(piece => piece * each)]);
+
     [Theory]
     [InlineData(UpstreamFault.CutAfterOneByte)]
     [InlineData(UpstreamFault.CutAtHalf)]
@@ -49,10 +60,9 @@ public sealed class FillCopyTests
     [InlineData(UpstreamFault.CutBeforeLastByte)]
     public async Task Nothing_that_came_over_TLS_before_a_break_is_asked_for_again(UpstreamFault cut)
     {
-        using var certificates = new TestCertificates();
         await using var upstream = await FakeUpstream.StartAsync(new() { Tls = certificates });
         upstream.AddBlob("team/app", Layer);
-        await using var parts = new CacheParts(upstream, change: rule => rule with { Tls = new UpstreamTls(Insecure: true) });
+        await using var parts = NewParts(upstream);
         upstream.Arm(cut, kind: RequestKind.Blob);
         await parts.FillAsync(Layer);
         var asked = upstream.Requests(RequestKind.Blob);
@@ -65,19 +75,52 @@ public sealed class FillCopyTests
     [Fact]
     public async Task A_disk_that_takes_no_more_ends_the_fill_though_its_upstream_is_silent()
     {
+        const int Promised = 4 << 20;
         var large = TestBlob.Generated(seed: 932, length: 6 << 20);
         await using var upstream = await FakeUpstream.StartAsync();
         upstream.AddBlob("team/app", large);
         upstream.Arm(UpstreamFault.NoContentLength, times: int.MaxValue, kind: RequestKind.Blob);
         await using var parts = new CacheParts(upstream, disk: new DiskSpace(() => (1L << 40, 1L << 40), _ => 5_000_000, _ => 0));
-        var gate = upstream.Park(large.Digest, after: (4 << 20) + 1000);
+
+        // Parked where what was promised ends, everything is written: the few bytes that follow are, while the next are waited for.
+        var (full, silent) = (upstream.Park(large.Digest, after: Promised), upstream.Park(large.Digest, after: Promised + 1000));
         using var reader = await parts.JoinAsync("team/app", large);
         Assert.IsType<FillBegin.Growing>(await reader.BeginAsync(TestContext.Current.CancellationToken));
-        await gate.WhenReached();
+        await full.WhenReached();
+        await Eventually.HoldsAsync(() => parts.Store.Disk.Staged == Promised);
+        full.Open();
+        await silent.WhenReached();
         await reader.Fill.Ended.WaitAsync(Patience.Limit, TestContext.Current.CancellationToken);
         Assert.IsType<FillEnd.Unstored>(reader.Fill.Growth.End);
         Assert.Equal(0, parts.Store.Disk.Staged);
-        Assert.False(gate.IsOpen);
+    }
+
+    [Theory]
+    [InlineData("sha256", 0)]
+    [InlineData("sha512", 0)]
+    [InlineData("sha256", 1_234_567)]
+    [InlineData("sha512", 131_072)]
+    public async Task Over_TLS_also_what_nobody_says_the_length_of_and_what_was_paused_come_whole(string algorithm, int paused)
+    {
+        var layer = TestBlob.Of(TestBlob.Generated(seed: 933, length: Length).ToArray(), algorithm);
+        await using var upstream = await FakeUpstream.StartAsync(new() { Tls = certificates });
+        upstream.AddBlob("team/app", layer);
+        upstream.Arm(UpstreamFault.NoContentLength, times: int.MaxValue, kind: RequestKind.Blob);
+        await using var parts = NewParts(upstream);
+        if (paused > 0)
+        {
+            var gate = upstream.Park(layer.Digest, paused);
+            using var reader = await parts.JoinAsync("team/app", layer);
+            await gate.WhenReached();
+            await Eventually.HoldsAsync(() => parts.Store.Disk.Staged == paused);
+            reader.Fill.Pause();
+            await parts.WhenEndedAsync(layer);
+            gate.Open();
+        }
+
+        await parts.FillAsync(layer);
+        Assert.Equal(layer.ToArray(), await File.ReadAllBytesAsync(parts.FileOf(layer), TestContext.Current.CancellationToken));
+        Assert.Equal(paused > 0 ? paused : null, upstream.Requests(RequestKind.Blob)[^1].Range?.From);
     }
 
     [Fact]
@@ -88,14 +131,19 @@ public sealed class FillCopyTests
         growth.Release(1000);
         var waiting = growth.WaitBeyondAsync(1000, null, TestContext.Current.CancellationToken).AsTask();
         growth.Release(2000);
-        Assert.False(waiting.IsCompleted);
+        await AssertWaitsAsync(waiting);
         growth.Idle();
         await waiting.WaitAsync(Patience.Limit, TestContext.Current.CancellationToken);
 
         waiting = growth.WaitBeyondAsync(2000, null, TestContext.Current.CancellationToken).AsTask();
         growth.Idle();
-        Assert.False(waiting.IsCompleted);
+        await AssertWaitsAsync(waiting);
         growth.Release(3_000_000);
         await waiting.WaitAsync(Patience.Limit, TestContext.Current.CancellationToken);
+
+        // Some times as long as little is left untold at most.
+        static Task AssertWaitsAsync(Task waiting) => Assert.ThrowsAsync<TimeoutException>(() => waiting.WaitAsync(TimeSpan.FromMilliseconds(100)));
     }
+
+    private static CacheParts NewParts(FakeUpstream upstream) => new(upstream, change: rule => rule with { Tls = new UpstreamTls(Insecure: true) });
 }

@@ -55,7 +55,7 @@ public sealed class ReceivePoolTests : IDisposable
     [Theory]
     [InlineData(0)]
     [InlineData(ReceivePool.MostLarge)]
-    public void What_is_given_back_twice_is_not_lent_to_two(int outBefore)
+    public void What_is_given_back_twice_in_a_row_is_not_lent_to_two(int outBefore)
     {
         for (var count = 0; count < outBefore; count++)
         {

@@ -16,8 +16,8 @@ internal sealed partial class FillCopy(FillRun run, ResumingBody body, DiskRoom 
     /// <summary>What a block holds: large enough that it costs little beside its copy and hash.</summary>
     private const int BlockSize = 256 * 1024;
 
-    /// <summary>With less room left in a block the next read begins a new one, so that reads without TLS stay large.</summary>
-    private const int LeastRead = BlockSize / 2;
+    /// <summary>The most that TLS brings at once: what comes in larger pieces is written piece by piece, while the next gathers in the kernel.</summary>
+    private const int LargestRecord = 16 * 1024;
 
     /// <summary>What is promised at once to a download whose size nobody said.</summary>
     public const long UnknownSizeStep = 4L * 1024 * 1024;
@@ -55,7 +55,7 @@ internal sealed partial class FillCopy(FillRun run, ResumingBody body, DiskRoom 
                 }
 
                 to += count;
-                if ((count == 0 || fill.Growth.Released == 0 || BlockSize - to < LeastRead) && await WriteAsync() is { } fullNow)
+                if ((count is 0 or > LargestRecord || fill.Growth.Released == 0 || BlockSize - to < LargestRecord) && await WriteAsync() is { } fullNow)
                 {
                     return fullNow;
                 }
@@ -96,6 +96,11 @@ internal sealed partial class FillCopy(FillRun run, ResumingBody body, DiskRoom 
     /// <summary>The next bytes, after what has come; while they are waited for, and before it is told that there are none, that is written.</summary>
     private async ValueTask<(int Count, IOException? Full)> ReadAsync()
     {
+        if (from == to)
+        {
+            from = to = 0;
+        }
+
         int count;
         var reading = body.ReadAsync(block.AsMemory(to, BlockSize - to), ending.Token);
         if (reading.IsCompletedSuccessfully)
@@ -135,9 +140,14 @@ internal sealed partial class FillCopy(FillRun run, ResumingBody body, DiskRoom 
             run.Hash.AppendData(block, start, count);
             try
             {
-                if (run.Promise?.Left < count && !isSizeKnown && !await eviction.TryExtendAsync(run.Promise, UnknownSizeStep))
+                if (run.Promise?.Left < count && !isSizeKnown)
                 {
-                    return new IOException("It does not fit on the disk.");
+                    // Others may be making room: what is here already is told before that.
+                    fill.Growth.Idle();
+                    if (!await eviction.TryExtendAsync(run.Promise, UnknownSizeStep))
+                    {
+                        return new IOException("It does not fit on the disk.");
+                    }
                 }
 
                 staging.Append(block.AsSpan(start, count));
@@ -151,7 +161,8 @@ internal sealed partial class FillCopy(FillRun run, ResumingBody body, DiskRoom 
             fill.Release(staging.Written, count);
         }
 
-        (from, to) = BlockSize - to < LeastRead ? (0, 0) : (to, to);
+        // Not to the block's beginning here: a read may be under way behind it.
+        from = to;
         return null;
     }
 

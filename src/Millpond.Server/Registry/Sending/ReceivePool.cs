@@ -80,7 +80,7 @@ internal sealed class ReceivePool : MemoryPool<byte>, IMemoryPoolFactory<byte>
         }
     }
 
-    /// <summary>Pinned, since the kernel writes into it. Given back twice it must not be lent to two.</summary>
+    /// <summary>Pinned, since the kernel writes into it. Given back twice in a row it is still lent to one only.</summary>
     private sealed class Block(ReceivePool pool, int size) : IMemoryOwner<byte>
     {
         private int isOut;
