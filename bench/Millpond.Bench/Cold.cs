@@ -15,8 +15,7 @@ internal sealed class Cold(BenchOptions options, BenchImage image, Origin origin
             report.Add(Work.ColdFirstByte, Report.Straight, straight.FirstByte.TotalMilliseconds);
             var hashing = HashingCpu();
 
-            // Another first one each round: who comes after a rest of the machine has it easier.
-            foreach (var contender in contenders.Skip(round % contenders.Count).Concat(contenders.Take(round % contenders.Count)))
+            foreach (var contender in InTurn(contenders, round))
             {
                 await WithEmptyAsync(folder, contender, async server =>
                 {
@@ -37,21 +36,28 @@ internal sealed class Cold(BenchOptions options, BenchImage image, Origin origin
 
     public async Task MeasureManyAsync(string folder, IReadOnlyList<Contender> contenders, CancellationToken cancellationToken)
     {
-        foreach (var contender in contenders)
+        for (var round = 0; round < options.Rounds; round++)
         {
-            await WithEmptyAsync(folder, contender, async server =>
+            foreach (var contender in InTurn(contenders, round))
             {
-                var sent = origin.BlobBytesSent;
-                var path = contender.BlobPath(image.Shared);
-                var pulls = await Task.WhenAll(Enumerable.Range(0, options.ColdClients)
-                    .Select(_ => Task.Run(() => Download.GetAsync(server.Address, path, cancellationToken), cancellationToken)));
-                var whole = pulls.Max(pull => pull.Whole);
-                report.Add(Work.ManyFirstByte, contender.Name, pulls.Max(pull => pull.FirstByte) / whole);
-                report.Add(Work.ManyTime, contender.Name, whole.TotalSeconds);
-                report.Add(Work.ManyUpstream, contender.Name, (origin.BlobBytesSent - sent) / (double)image.Shared.Size);
-            });
+                await WithEmptyAsync(folder, contender, async server =>
+                {
+                    var sent = origin.BlobBytesSent;
+                    var path = contender.BlobPath(image.Shared);
+                    var pulls = await Task.WhenAll(Enumerable.Range(0, options.ColdClients)
+                        .Select(_ => Task.Run(() => Download.GetAsync(server.Address, path, cancellationToken), cancellationToken)));
+                    var whole = pulls.Max(pull => pull.Whole);
+                    report.Add(Work.ManyFirstByte, contender.Name, pulls.Max(pull => pull.FirstByte) / whole);
+                    report.Add(Work.ManyTime, contender.Name, whole.TotalSeconds);
+                    report.Add(Work.ManyUpstream, contender.Name, (origin.BlobBytesSent - sent) / (double)image.Shared.Size);
+                });
+            }
         }
     }
+
+    /// <summary>Another first one each round: who comes after a rest of the machine has it easier.</summary>
+    private static IEnumerable<Contender> InTurn(IReadOnlyList<Contender> contenders, int round) =>
+        contenders.Skip(round % contenders.Count).Concat(contenders.Take(round % contenders.Count));
 
     /// <summary>Seconds of CPU for SHA-256 of a gigabyte, in blocks as they come from a socket, nothing else running.</summary>
     private static double HashingCpu()
