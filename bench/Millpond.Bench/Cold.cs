@@ -15,7 +15,7 @@ internal sealed class Cold(BenchOptions options, BenchImage image, Origin origin
             report.Add(Work.ColdFirstByte, Report.Straight, straight.FirstByte.TotalMilliseconds);
             var hashing = HashingCpu();
 
-            foreach (var contender in InTurn(contenders, round))
+            foreach (var contender in contenders.InTurn(round))
             {
                 await WithEmptyAsync(folder, contender, async server =>
                 {
@@ -38,7 +38,7 @@ internal sealed class Cold(BenchOptions options, BenchImage image, Origin origin
     {
         for (var round = 0; round < options.Rounds; round++)
         {
-            foreach (var contender in InTurn(contenders, round))
+            foreach (var contender in contenders.InTurn(round))
             {
                 await WithEmptyAsync(folder, contender, async server =>
                 {
@@ -54,10 +54,6 @@ internal sealed class Cold(BenchOptions options, BenchImage image, Origin origin
             }
         }
     }
-
-    /// <summary>Another first one each round: who comes after a rest of the machine has it easier.</summary>
-    private static IEnumerable<Contender> InTurn(IReadOnlyList<Contender> contenders, int round) =>
-        contenders.Skip(round % contenders.Count).Concat(contenders.Take(round % contenders.Count));
 
     /// <summary>Seconds of CPU for SHA-256 of a gigabyte, in blocks as they come from a socket, nothing else running.</summary>
     private static double HashingCpu()

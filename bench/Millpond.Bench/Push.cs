@@ -19,8 +19,7 @@ internal sealed class Push(BenchOptions options, BenchImage image, Origin origin
         ];
         for (var round = 0; round < options.Rounds; round++)
         {
-            // Another first one each round: who comes after a rest of the machine has it easier.
-            foreach (var (name, startAsync) in round % 2 == 0 ? registries : Enumerable.Reverse(registries))
+            foreach (var (name, startAsync) in registries.InTurn(round))
             {
                 var own = Directory.CreateDirectory(Path.Join(folder, $"{name}-push")).FullName;
                 try
