@@ -53,7 +53,7 @@ public sealed partial class CacheServices : IAsyncDisposable
         var local = new LocalMemory(catalog.Contents);
         var negative = new NegativeCache(configuration.NegativeCache, time);
         var freshness = new Freshness(time);
-        Books = new BlobBooks(store, known);
+        Books = new BlobBooks(store, known, logs.CreateLogger<BlobBooks>());
         eviction = new DiskRoom(store, catalog, Books, known, memory, metrics, time, logs.CreateLogger<DiskRoom>());
         var loose = new LooseBlobs(Books, catalog);
         store.Publishing = known.Stored;
@@ -79,12 +79,12 @@ public sealed partial class CacheServices : IAsyncDisposable
             }
         };
 
-        var finish = new FillFinish(upstreams, catalog, known, time, metrics, logs.CreateLogger<FillFinish>());
+        var finish = new FillFinish(upstreams, catalog, Books, known, time, metrics, logs.CreateLogger<FillFinish>());
         var download = new FillDownload(upstreams, store, finish, eviction, negative, known, time, metrics, logs.CreateLogger<FillDownload>());
         fills = new RunningFills(download, known, configuration.Storage.OrphanFills, configuration.Storage.NearlyDone, time, token);
         var adoption = new Adoption(store, fills, catalog, known, Books, time, logs.CreateLogger<Adoption>());
-        var proofs = new BlobProof(upstreams, fills, store, adoption, known, negative, token);
-        var blobs = new BlobPull(upstreams, fills, store, proofs, adoption, catalog, known, negative, time, metrics);
+        var proofs = new BlobProof(upstreams, fills, store, Books, known, negative, token);
+        var blobs = new BlobPull(upstreams, fills, store, proofs, adoption, Books, catalog, known, negative, time, metrics);
 
         Refill = new BlobRefill(rules, catalog, known, blobs);
 

@@ -61,10 +61,10 @@ public sealed class BlobResponse(TimeProvider time, MillpondMetrics metrics)
         byte[]? first = null;
         try
         {
-            // Where the first bytes stand in a file nothing can fail any more. Else one byte of an empty blob too: an upstream that sends nothing
-            // for another digest shows at the end only.
+            // Where the first bytes are here nothing can fail any more. Else one byte of an empty blob too: an upstream that sends nothing for another
+            // digest shows at the end only.
             ReadOnlyMemory<byte>? read = null;
-            if (output is null || !IsGivable(content.FindFile(part.Start, part.Length)))
+            if (!content.IsHere(part.Start) && (output is null || !IsGivable(content.FindFile(part.Start, part.Length))))
             {
                 first = ArrayPool<byte>.Shared.Rent(FirstBlockSize);
                 var block = first.AsMemory(0, (int)Math.Clamp(part.Length, 1, FirstBlockSize));

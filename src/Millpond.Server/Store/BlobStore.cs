@@ -164,22 +164,20 @@ public sealed class BlobStore
     /// <summary>Counts a blob that was found here and was not in that sum.</summary>
     public void Found(long length) => Disk.StoreGrew(length);
 
-    /// <summary>Starts a download from its first byte. It is noted, and its blocks reserved, by <see cref="Staging.SettleInBackground"/>.</summary>
-    /// <exception cref="IOException">The disk is full or broken.</exception>
+    /// <summary>
+    /// Starts a download from its first byte. Its file is made by its first append; it is noted, and its blocks reserved, by
+    /// <see cref="Staging.SettleInBackground"/>.
+    /// </summary>
     public Staging Begin(Digest digest, long? size, string rule, string repository, long origin = 0)
     {
-        var path = StagingPath(digest);
         lock (partials)
         {
-            // Nearly always nothing stands in the way, and to look first would be four calls before the first byte of a pull.
-            if (StoreFiles.TryCreate(path) is not { } file)
+            if (HasPartial(digest))
             {
                 DropPartialLocked(digest);
-                File.Delete(path);
-                file = StoreFiles.TryCreate(path) ?? throw new IOException($"{path} cannot be taken away.");
             }
 
-            var staging = new Staging(this, path, file, new StagingNote(digest.ToString(), size, rule, repository, bootId, 0, origin), 0);
+            var staging = new Staging(this, StagingPath(digest), null, new StagingNote(digest.ToString(), size, rule, repository, bootId, 0, origin), 0);
             growing[digest] = staging;
             return staging;
         }

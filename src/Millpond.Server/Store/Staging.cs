@@ -6,7 +6,8 @@ namespace Millpond.Server.Store;
 
 /// <summary>
 /// A blob's bytes while they are still growing: one writer appends, any number of readers follow the same open file. Ref-counted: the
-/// file stays open until the writer and the last reader have let go. Moved into the store by <see cref="CommitAsync"/>.
+/// file stays open until the writer and the last reader have let go. Moved into the store by <see cref="CommitAsync"/>. A new one has no
+/// file before it is opened or appended to: on a disk that is busy, making one takes tens of milliseconds.
 /// </summary>
 public sealed class Staging
 {
@@ -18,7 +19,7 @@ public sealed class Staging
 
     private readonly BlobStore store;
     private readonly Lock noting = new();
-    private readonly SafeFileHandle file;
+    private volatile SafeFileHandle? file;
     private readonly string path;
     private StagingNote note;
     private Task flushing = Task.CompletedTask;
@@ -27,10 +28,13 @@ public sealed class Staging
     private long flushStarted;
     private volatile bool flushFailed;
     private bool isNoted;
+
+    /// <summary>The first bytes, for readers, from before they were written until then.</summary>
+    private volatile byte[]? held;
     private int references = 1;
     private int settled;
 
-    internal Staging(BlobStore store, string path, SafeFileHandle file, StagingNote note, long written)
+    internal Staging(BlobStore store, string path, SafeFileHandle? file, StagingNote note, long written)
     {
         this.store = store;
         this.path = path;
@@ -56,12 +60,23 @@ public sealed class Staging
     /// <summary>How many bytes the file holds. The writer's own view: readers follow what the fill has released.</summary>
     public long Written => Volatile.Read(ref written);
 
+    /// <summary>Whether there is a file yet.</summary>
+    public bool IsOpen => file is not null;
+
+    /// <summary>Makes the file, where there is none yet; for the writer.</summary>
+    /// <exception cref="IOException">The disk is full, broken, or takes no files.</exception>
+    public void Open() => _ = OpenFile();
+
+    /// <summary>Gives the first bytes to readers before they are written; <see cref="Append"/> gets them all the same.</summary>
+    public void Hold(ReadOnlySpan<byte> first) => held = first.ToArray();
+
     /// <summary>Appends; starts a flush in the background every 16 MiB.</summary>
     /// <exception cref="IOException">The disk is full or broken.</exception>
     public void Append(ReadOnlySpan<byte> block)
     {
-        RandomAccess.Write(file, block, written);
+        RandomAccess.Write(OpenFile(), block, written);
         Volatile.Write(ref written, written + block.Length);
+        held = null;
         store.Disk.StagingGrew(block.Length);
         if (written - flushStarted >= FlushEvery && flushing.IsCompleted)
         {
@@ -72,10 +87,22 @@ public sealed class Staging
     }
 
     /// <summary>Reads bytes that were appended; the caller stays within what was released to it.</summary>
-    public int Read(Span<byte> buffer, long offset) => RandomAccess.Read(file, buffer, offset);
+    public int Read(Span<byte> buffer, long offset)
+    {
+        // In this order: what is held no more is written.
+        if (held is not { } first)
+        {
+            return RandomAccess.Read(file!, buffer, offset);
+        }
 
-    /// <summary>The growing file, for whoever holds a reference; what was not released to it is not for it.</summary>
-    internal SafeFileHandle Handle => file;
+        var part = first.AsSpan((int)Math.Min(offset, first.Length));
+        part = part[..Math.Min(part.Length, buffer.Length)];
+        part.CopyTo(buffer);
+        return part.Length;
+    }
+
+    /// <summary>The growing file, for whoever holds a reference; what was not released to it is not for it. Null while the first bytes are not in it.</summary>
+    internal SafeFileHandle? Handle => held is null ? file : null;
 
     /// <summary>Remembers the size once the upstream said it.</summary>
     public void SetSize(long size)
@@ -125,7 +152,7 @@ public sealed class Staging
     {
         if (Interlocked.Decrement(ref references) == 0)
         {
-            file.Dispose();
+            file?.Dispose();
             store.Release(Digest);
         }
     }
@@ -141,7 +168,8 @@ public sealed class Staging
             throw new IOException($"Bytes of {Digest} could not be written to the disk.");
         }
 
-        RandomAccess.FlushToDisk(file);
+        // An empty blob has had nothing appended.
+        RandomAccess.FlushToDisk(OpenFile());
         store.Publish(path, Digest);
         File.Delete(BlobStore.NotePath(path));
         Settle();
@@ -160,8 +188,8 @@ public sealed class Staging
         try
         {
             // Gives back what was reserved beyond the bytes that are here.
-            RandomAccess.SetLength(file, written);
-            RandomAccess.FlushToDisk(file);
+            RandomAccess.SetLength(file!, written);
+            RandomAccess.FlushToDisk(file!);
             WriteNote(written);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
@@ -206,7 +234,7 @@ public sealed class Staging
 
     private void Reserve(long size, DiskPromise promise)
     {
-        if (NativeMethods.TryReserve(file, size))
+        if (file is { } opened && NativeMethods.TryReserve(opened, size))
         {
             promise.Reserved();
         }
@@ -256,7 +284,7 @@ public sealed class Staging
         var isLost = true;
         try
         {
-            RandomAccess.FlushToDisk(file);
+            RandomAccess.FlushToDisk(file!);
             isLost = false;
             WriteNote(upTo);
         }
@@ -271,8 +299,26 @@ public sealed class Staging
         }
     }
 
+    private SafeFileHandle OpenFile()
+    {
+        try
+        {
+            return file ??= StoreFiles.Create(path);
+        }
+        catch (UnauthorizedAccessException refused)
+        {
+            throw new IOException(refused.Message, refused);
+        }
+    }
+
     private void DeleteFiles()
     {
+        if (file is null)
+        {
+            // What stands in its place is not this one's.
+            return;
+        }
+
         try
         {
             File.Delete(path);

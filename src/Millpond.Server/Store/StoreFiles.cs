@@ -5,20 +5,19 @@ namespace Millpond.Server.Store;
 /// <summary>What is done to single files of the store.</summary>
 internal static class StoreFiles
 {
-    /// <summary>Makes a file that nobody else can read; null where one of this name is there.</summary>
-    /// <exception cref="IOException">The disk is full or broken.</exception>
-    public static SafeFileHandle? TryCreate(string path)
+    /// <summary>Makes a file that nobody else can read, in place of what stands there.</summary>
+    /// <exception cref="IOException">The disk is full or broken, or what stands there cannot be taken away.</exception>
+    /// <exception cref="UnauthorizedAccessException">The folder takes no files.</exception>
+    public static SafeFileHandle Create(string path)
     {
-        try
+        // Nearly always nothing stands there, and to look first would be a call more.
+        if (TryCreate(path) is { } file)
         {
-            var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
-            File.SetUnixFileMode(file, PrivateParts.FileMode);
             return file;
         }
-        catch (IOException) when (File.Exists(path))
-        {
-            return null;
-        }
+
+        File.Delete(path);
+        return TryCreate(path) ?? throw new IOException($"{path} cannot be taken away.");
     }
 
     /// <summary>Deletes a file whose length stays known; false where it is not here or cannot be deleted.</summary>
@@ -58,6 +57,21 @@ internal static class StoreFiles
         catch (Exception unusable) when (unusable is IOException or UnauthorizedAccessException)
         {
             // It is thrown away when somebody asks for it.
+        }
+    }
+
+    /// <summary>Null where something of this name is there.</summary>
+    private static SafeFileHandle? TryCreate(string path)
+    {
+        try
+        {
+            var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+            File.SetUnixFileMode(file, PrivateParts.FileMode);
+            return file;
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            return null;
         }
     }
 }

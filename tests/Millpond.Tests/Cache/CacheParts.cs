@@ -44,14 +44,14 @@ internal sealed class CacheParts : IAsyncDisposable
         Known = new LinkMemory(Catalog, origins);
         Memory = new ManifestMemory(Catalog, origins);
         Negative = new NegativeCache(new NegativeCacheConfiguration(), this.time);
-        var books = new BlobBooks(Store, Known);
+        var books = new BlobBooks(Store, Known, logs.CreateLogger<BlobBooks>());
         Eviction = new DiskRoom(Store, Catalog, books, Known, Memory, metrics, this.time, logs.CreateLogger<DiskRoom>());
-        var finish = new FillFinish(Upstreams, Catalog, Known, this.time, metrics, logs.CreateLogger<FillFinish>());
+        var finish = new FillFinish(Upstreams, Catalog, books, Known, this.time, metrics, logs.CreateLogger<FillFinish>());
         var download = new FillDownload(Upstreams, Store, finish, Eviction, Negative, Known, this.time, metrics, logs.CreateLogger<FillDownload>());
         Fills = new RunningFills(download, Known, 4, 64 << 20, this.time, stopping.Token);
         Adoption = new Adoption(Store, Fills, Catalog, Known, books, this.time, logs.CreateLogger<Adoption>());
-        var proofs = new BlobProof(Upstreams, Fills, Store, Adoption, Known, Negative, stopping.Token);
-        Blobs = new BlobPull(Upstreams, Fills, Store, proofs, Adoption, Catalog, Known, Negative, this.time, metrics);
+        var proofs = new BlobProof(Upstreams, Fills, Store, books, Known, Negative, stopping.Token);
+        Blobs = new BlobPull(Upstreams, Fills, Store, proofs, Adoption, books, Catalog, Known, Negative, this.time, metrics);
 
         Fetch = new ManifestFetch(
             Upstreams, Memory, Known, Negative, Catalog, new CompletionQueue(), this.time, logs.CreateLogger<ManifestFetch>(), stopping.Token);

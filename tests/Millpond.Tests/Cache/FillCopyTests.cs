@@ -71,6 +71,41 @@ public sealed class FillCopyTests : IDisposable
         Assert.Equal(Length, upstream.BytesSentOf(Layer.Digest));
     }
 
+    /// <summary>A whole block may be here before the first look: it is given away, and written, before there is room for more.</summary>
+    [Fact]
+    public async Task An_upstream_that_is_a_whole_block_ahead_at_once_is_followed()
+    {
+        await using var upstream = await FakeUpstream.StartAsync();
+        var (before, isSecond) = (TestBlob.Generated(seed: 934, length: 20 << 20), false);
+        upstream.AddBlob("team/app", Layer);
+        upstream.AddBlob("team/app", before);
+        var (head, sent) = (upstream.Park(Layer.Digest, after: 0), upstream.Park(Layer.Digest, after: 1_000_000));
+
+        // Asked for room when the upstream's headers are here, before anything of the body is read.
+        await using var parts = new CacheParts(upstream, disk: new DiskSpace(
+            () =>
+            {
+                if (isSecond)
+                {
+                    head.Open();
+                    Assert.True(sent.WhenReached().Wait(Patience.Limit));
+                }
+
+                return (1L << 50, 1L << 50);
+            },
+            size => size, _ => 0));
+
+        // The kernel takes so much at once only of a connection that has brought much.
+        await parts.FillAsync(before);
+        isSecond = true;
+        await using var content = await parts.PullAsync("team/app", Layer);
+        sent.Open();
+        await CacheParts.ReadAsync(content, Layer, 0, Length);
+        await parts.WhenEndedAsync(Layer);
+        Assert.Equal(Layer.ToArray(), await File.ReadAllBytesAsync(parts.FileOf(Layer), TestContext.Current.CancellationToken));
+        Assert.Equal(Length, upstream.BytesSentOf(Layer.Digest));
+    }
+
     /// <summary>The read that is under way then may wait as long as the upstream likes.</summary>
     [Fact]
     public async Task A_disk_that_takes_no_more_ends_the_fill_though_its_upstream_is_silent()

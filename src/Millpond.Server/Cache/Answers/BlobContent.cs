@@ -18,6 +18,9 @@ public abstract class BlobContent : IAsyncDisposable
     /// <exception cref="FillFailedException">The bytes will not come: the connection must be reset, never ended cleanly.</exception>
     public abstract ValueTask<int> ReadAsync(Memory<byte> buffer, long offset, CancellationToken cancellationToken);
 
+    /// <summary>Whether there are bytes at an offset that can be read without waiting or asking anybody.</summary>
+    internal virtual bool IsHere(long offset) => false;
+
     /// <summary>Which of the bytes at an offset stand in a file now, at most so many; null where none do, and they must be read and waited for.</summary>
     internal virtual FileRange? FindFile(long offset, long most) => null;
 

@@ -84,24 +84,6 @@ internal sealed partial class Adoption(
         }
     }
 
-    /// <summary>A blob has no file that can be used: it leaves the books where it is in them, and is fetched again by whoever asked.</summary>
-    public async ValueTask LostAsync(Digest digest)
-    {
-        var wasListed = false;
-        await books.RemoveAsync(digest, async () =>
-        {
-            // Another may have brought it meanwhile.
-            var size = await known.FindStoredSizeAsync(digest);
-            using var here = size is null || known.IsDoubtful(digest) ? null : store.TryOpen(digest, size);
-            wasListed = size is not null && here is null;
-            return here is null;
-        });
-        if (wasListed)
-        {
-            Log.Lost(log, digest);
-        }
-    }
-
     private bool IsRight(Digest digest, long length)
     {
         using var blob = store.TryOpen(digest, length);
@@ -132,9 +114,6 @@ internal sealed partial class Adoption(
 
         [LoggerMessage(1252, LogLevel.Warning, "{Digest}, {Bytes} bytes, was stored but not listed, and is not what its digest says: it is thrown away")]
         public static partial void Damaged(ILogger logger, Digest digest, long bytes);
-
-        [LoggerMessage(1254, LogLevel.Warning, "{Digest} was listed, but its file is missing, cut or cannot be opened; it is fetched again")]
-        public static partial void Lost(ILogger logger, Digest digest);
 
         [LoggerMessage(1253, LogLevel.Warning, "{Digest} is stored but not listed, and could not be adopted")]
         public static partial void CannotAdopt(ILogger logger, Digest digest, Exception exception);

@@ -16,6 +16,10 @@ internal sealed class Fill : IDisposable
     private readonly Lock gate = new();
     private readonly List<FillReader> readers = [];
     private readonly TaskCompletionSource<FillBegin> begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>For who joined first: goes on at once, on the thread that has its first bytes. Handed to another it waits for that one's turn, which comes
+    /// up to 3 ms later where the kernel has put it on this thread's processor.</summary>
+    private readonly TaskCompletionSource<FillBegin> begunForFirst = new();
     private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource pause;
     private Staging? staging;
@@ -25,6 +29,7 @@ internal sealed class Fill : IDisposable
     private volatile string? client;
     private volatile bool isDropped;
     private bool closed;
+    private bool isJoined;
 
     /// <param name="leader">Who asked first.</param>
     /// <param name="isProven">Whether the leader may have what is here of the blob already.</param>
@@ -89,7 +94,8 @@ internal sealed class Fill : IDisposable
     public long? Size => Volatile.Read(ref size) is >= 0 and var known ? known : null;
 
     /// <summary>Ends when it is known how the fill begins.</summary>
-    public Task<FillBegin> Begun => begun.Task;
+    /// <param name="isFirst">For the one who joined first, who holds the download up until it waits for something.</param>
+    public Task<FillBegin> Begun(bool isFirst) => isFirst ? begunForFirst.Task : begun.Task;
 
     /// <summary>Ends when nothing of this fill is left running, its file included; then another may begin.</summary>
     public Task Ended => ended.Task;
@@ -118,7 +124,8 @@ internal sealed class Fill : IDisposable
                 return null;
             }
 
-            var reader = new FillReader(this, target, joining, isProven);
+            var reader = new FillReader(this, target, joining, isProven, isFirst: !isJoined);
+            isJoined = true;
             readers.Add(reader);
             if (isProven)
             {
@@ -191,7 +198,8 @@ internal sealed class Fill : IDisposable
     }
 
     /// <summary>Upstream has answered (or a partial from before is taken up): readers may begin.</summary>
-    public void Start(Staging growing, long? known)
+    /// <param name="held">How many bytes readers may have at once.</param>
+    public void Start(Staging growing, long? known, int held = 0)
     {
         lock (gate)
         {
@@ -204,7 +212,12 @@ internal sealed class Fill : IDisposable
             }
         }
 
-        begun.TrySetResult(new FillBegin.Growing(growing));
+        if (held > 0)
+        {
+            Growth.Release(held);
+        }
+
+        Begin(new FillBegin.Growing(growing));
     }
 
     /// <summary>Nothing is downloaded here: it is stored already, or cannot be, or nobody has it.</summary>
@@ -216,7 +229,7 @@ internal sealed class Fill : IDisposable
             SetSize(known ?? Size);
         }
 
-        begun.TrySetResult(why);
+        Begin(why);
     }
 
     /// <summary>Readers may read what is written, but for the block that ends the blob: the last one where the size is known, else always the newest.</summary>
@@ -247,8 +260,8 @@ internal sealed class Fill : IDisposable
     public void Fail(PullFailure failure)
     {
         Close();
-        begun.TrySetResult(new FillBegin.Failed(failure));
         Growth.Finish(new FillEnd.Failed(failure));
+        Begin(new FillBegin.Failed(failure));
     }
 
     /// <summary>The disk is full half way: readers go on from upstream, each by itself.</summary>
@@ -287,6 +300,12 @@ internal sealed class Fill : IDisposable
     {
         Growth.Dispose();
         pause.Dispose();
+    }
+
+    private void Begin(FillBegin how)
+    {
+        begun.TrySetResult(how);
+        begunForFirst.TrySetResult(how);
     }
 
     private void SetSize(long? known) => Volatile.Write(ref size, known ?? -1);

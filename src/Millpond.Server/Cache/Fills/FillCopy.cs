@@ -19,6 +19,9 @@ internal sealed partial class FillCopy(FillRun run, ResumingBody body, DiskRoom 
     /// <summary>The most that TLS brings at once: what comes in larger pieces is written piece by piece, while the next gathers in the kernel.</summary>
     private const int LargestRecord = 16 * 1024;
 
+    /// <summary>Kept from one download to the next: 256 KiB made anew may have garbage collected first, before somebody's first byte. 4 MiB at most are kept.</summary>
+    private static readonly ArrayPool<byte> Blocks = ArrayPool<byte>.Create(BlockSize, maxArraysPerBucket: 16);
+
     /// <summary>What is promised at once to a download whose size nobody said.</summary>
     public const long UnknownSizeStep = 4L * 1024 * 1024;
 
@@ -26,7 +29,7 @@ internal sealed partial class FillCopy(FillRun run, ResumingBody body, DiskRoom 
 
     private readonly Fill fill = run.Fill;
     private readonly Staging staging = run.Staging!;
-    private readonly byte[] block = ArrayPool<byte>.Shared.Rent(BlockSize);
+    private readonly byte[] block = Blocks.Rent(BlockSize);
     private readonly CancellationTokenSource ending = CancellationTokenSource.CreateLinkedTokenSource(run.Fill.Pausing);
 
     private Task<int>? underWay;
@@ -35,6 +38,7 @@ internal sealed partial class FillCopy(FillRun run, ResumingBody body, DiskRoom 
     private int from;
     private int to;
     private bool isSizeKnown = body.Size is not null;
+    private bool isStarted;
     private bool isSettling;
     private long reported = time.GetTimestamp();
 
@@ -45,7 +49,12 @@ internal sealed partial class FillCopy(FillRun run, ResumingBody body, DiskRoom 
     {
         try
         {
-            fill.Release(staging.Written, 0);
+            if (staging.Written > 0)
+            {
+                Start();
+                fill.Release(staging.Written, 0);
+            }
+
             while (true)
             {
                 var (count, full) = await ReadAsync();
@@ -55,22 +64,19 @@ internal sealed partial class FillCopy(FillRun run, ResumingBody body, DiskRoom 
                 }
 
                 to += count;
+                if (fill.Growth.Released == 0 && TryHold())
+                {
+                    // Who waits for the first bytes goes before the next ones, which may be here already, before their file, and before what is noted.
+                    await Task.Yield();
+                }
+
+                Start();
                 if ((count is 0 or > LargestRecord || fill.Growth.Released == 0 || BlockSize - to < LargestRecord) && await WriteAsync() is { } fullNow)
                 {
                     return fullNow;
                 }
 
-                if (!isSettling)
-                {
-                    if (fill.Growth.Released > 0)
-                    {
-                        // Who waits for the first bytes goes before the next ones, which are here already, and before what is noted of the download.
-                        await Task.Yield();
-                    }
-
-                    Settle();
-                }
-
+                Settle();
                 if (count == 0)
                 {
                     return null;
@@ -89,7 +95,7 @@ internal sealed partial class FillCopy(FillRun run, ResumingBody body, DiskRoom 
             }
 
             ending.Dispose();
-            ArrayPool<byte>.Shared.Return(block);
+            Blocks.Return(block);
         }
     }
 
@@ -109,14 +115,20 @@ internal sealed partial class FillCopy(FillRun run, ResumingBody body, DiskRoom 
         }
         else
         {
+            // While nothing comes there is time for all of it.
             underWay = reading.AsTask();
+            Start();
             if (await WriteAsync() is { } full)
             {
                 return (0, full);
             }
 
-            // While nothing comes there is time for it.
             fill.Growth.Idle();
+            if (TryOpen() is { } noFile)
+            {
+                return (0, noFile);
+            }
+
             Settle();
             count = await underWay;
             underWay = null;
@@ -166,6 +178,51 @@ internal sealed partial class FillCopy(FillRun run, ResumingBody body, DiskRoom 
         return null;
     }
 
+    /// <summary>Readers may begin, if they have not: with the first bytes, or where these have to be waited for.</summary>
+    private void Start(int held = 0)
+    {
+        if (!isStarted)
+        {
+            isStarted = true;
+            fill.Start(staging, body.Size, held);
+        }
+    }
+
+    /// <summary>Gives readers the first bytes as soon as they are here; not what may end the blob, which its digest decides on.</summary>
+    private bool TryHold()
+    {
+        var count = Math.Min(to, LargestRecord);
+        if (count == 0 || staging.Written > 0 || body.Size is not { } size || count >= size)
+        {
+            return false;
+        }
+
+        staging.Hold(block.AsSpan(0, count));
+        if (isStarted)
+        {
+            fill.Growth.Release(count);
+        }
+        else
+        {
+            Start(count);
+        }
+
+        return true;
+    }
+
+    private IOException? TryOpen()
+    {
+        try
+        {
+            staging.Open();
+            return null;
+        }
+        catch (IOException refused)
+        {
+            return refused;
+        }
+    }
+
     private void Report()
     {
         if (time.GetElapsedTime(reported) >= ReportEvery)
@@ -175,14 +232,19 @@ internal sealed partial class FillCopy(FillRun run, ResumingBody body, DiskRoom 
         }
     }
 
+    /// <summary>Once there is a file: what is reserved is reserved for it.</summary>
     private void Settle()
     {
-        if (!isSettling && run.Promise is not null)
+        if (isSettling || !staging.IsOpen)
         {
-            _ = staging.SettleInBackground(run.Promise);
+            return;
         }
 
         isSettling = true;
+        if (run.Promise is not null)
+        {
+            _ = staging.SettleInBackground(run.Promise);
+        }
     }
 
     private static partial class Log

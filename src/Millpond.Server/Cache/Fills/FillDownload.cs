@@ -84,7 +84,6 @@ internal sealed partial class FillDownload(
             return FillOutcome.Ended;
         }
 
-        fill.Start(run.Staging!, body.Size);
         return await CopyAsync(run, body) ? await finish.RunAsync(run, body) : FillOutcome.Ended;
     }
 
@@ -113,14 +112,14 @@ internal sealed partial class FillDownload(
         }
 
         run.Promise = await eviction.MakeRoomAsync(body.Size is { } size ? size - body.Position : FillCopy.UnknownSizeStep);
-        run.Staging ??= run.Promise is null ? null : TryBegin(fill, body.Size);
-        if (run.Staging is not null && run.Promise is not null)
+        if (run.Promise is null)
         {
-            return true;
+            await PassThroughAsync(run, body.Size);
+            return false;
         }
 
-        await PassThroughAsync(run, body.Size);
-        return false;
+        run.Staging ??= store.Begin(fill.Digest, body.Size, fill.LedBy.Rule.Prefix, fill.LedBy.Repository.ToString(), known.At(fill.LedBy).Origin.Id);
+        return true;
     }
 
     private static async Task<PullFailure?> OpenAsync(FillRun run, ResumingBody body)
@@ -195,19 +194,6 @@ internal sealed partial class FillDownload(
             _ = staging?.DiscardAsync();
             store.DropPartial(fill.Digest);
             hash.GetHashAndReset();
-            return null;
-        }
-    }
-
-    private Staging? TryBegin(Fill fill, long? size)
-    {
-        try
-        {
-            return store.Begin(fill.Digest, size, fill.LedBy.Rule.Prefix, fill.LedBy.Repository.ToString(), known.At(fill.LedBy).Origin.Id);
-        }
-        catch (Exception full) when (full is IOException or UnauthorizedAccessException)
-        {
-            Log.CannotStore(log, fill.Digest, full.Message);
             return null;
         }
     }

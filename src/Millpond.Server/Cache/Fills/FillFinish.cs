@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Millpond.Images;
 using Millpond.Server.Cache.Answers;
+using Millpond.Server.Cache.Eviction;
 using Millpond.Server.Cache.Memory;
 using Millpond.Server.Catalog;
 using Millpond.Server.Governing;
@@ -13,7 +14,7 @@ namespace Millpond.Server.Cache.Fills;
 
 /// <summary>What becomes of a download that came to its last byte: verified and committed, or thrown away.</summary>
 internal sealed partial class FillFinish(
-    GovernedUpstreams upstreams, CatalogDatabase catalog, LinkMemory known, TimeProvider time, MillpondMetrics metrics, ILogger<FillFinish> log)
+    GovernedUpstreams upstreams, CatalogDatabase catalog, BlobBooks books, LinkMemory known, TimeProvider time, MillpondMetrics metrics, ILogger<FillFinish> log)
 {
     public async Task<FillOutcome> RunAsync(FillRun run, ResumingBody body)
     {
@@ -76,6 +77,8 @@ internal sealed partial class FillFinish(
     /// <param name="owner">Whose it is; null where that one has deleted it meanwhile: it is kept for whoever shows that it has it.</param>
     private async Task CommitAsync(Fill fill, Staging staging, RuleMatch? owner)
     {
+        await ForgetLostAsync(fill.Digest);
+
         // Until it is written down whose it is: collection would take the file of a digest that no repository has.
         using var hold = await staging.HoldAsync();
 
@@ -108,6 +111,22 @@ internal sealed partial class FillFinish(
         {
             // The file is there and is adopted when it is next asked for.
             Log.CannotRecord(log, fill.Digest, full.Message);
+        }
+    }
+
+    /// <summary>Where it is listed its file was lost, which nobody has looked for before the first byte: it leaves the books before it comes into them again.</summary>
+    private async ValueTask ForgetLostAsync(Digest digest)
+    {
+        try
+        {
+            if (await known.FindStoredSizeAsync(digest) is not null)
+            {
+                await books.LostAsync(digest);
+            }
+        }
+        catch (CatalogUnreadableException)
+        {
+            // Then nothing is known to be listed.
         }
     }
 

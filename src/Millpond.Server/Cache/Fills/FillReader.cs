@@ -7,16 +7,18 @@ namespace Millpond.Server.Cache.Fills;
 /// <summary>One who waits for a fill or reads it. Leaves it when disposed, once.</summary>
 internal sealed class FillReader : IDisposable
 {
+    private readonly bool isFirst;
     private volatile bool isProven;
     private volatile PullFailure? expelled;
     private int left;
 
-    internal FillReader(Fill fill, RuleMatch target, Asker asker, bool isProven)
+    internal FillReader(Fill fill, RuleMatch target, Asker asker, bool isProven, bool isFirst)
     {
         Fill = fill;
         Target = target;
         Asker = asker;
         this.isProven = isProven;
+        this.isFirst = isFirst;
     }
 
     public Fill Fill { get; }
@@ -43,7 +45,7 @@ internal sealed class FillReader : IDisposable
     /// <summary>How many bytes it wants: all, until it says less.</summary>
     public long Wants { get; private set; } = long.MaxValue;
 
-    public Task<FillBegin> BeginAsync(CancellationToken cancellationToken) => Fill.Begun.WaitAsync(cancellationToken);
+    public Task<FillBegin> BeginAsync(CancellationToken cancellationToken) => Fill.Begun(isFirst).WaitAsync(cancellationToken);
 
     /// <summary>Another upstream than its own brings what lies beyond; until its own shows some of that, it may not read it.</summary>
     public void Expel(PullFailure why, long position)

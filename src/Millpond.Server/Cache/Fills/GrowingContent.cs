@@ -86,12 +86,14 @@ internal sealed class GrowingContent(
 
     internal override bool IsOfFile => !readsOnAlone && !holdsSideRequest;
 
+    internal override bool IsHere(long offset) => !readsOnAlone && !holdsSideRequest && reader.Expelled is null && offset < fill.Growth.Released;
+
     internal override FileRange? FindFile(long offset, long most)
     {
         // Who is expelled or reads on alone goes the long way, and so does who has a request of its own that the download has caught up with.
         var released = fill.Growth.Released;
-        return !readsOnAlone && !holdsSideRequest && reader.Expelled is null && offset < released
-            ? new(staging.Handle, offset, (int)Math.Min(Math.Min(most, released - offset), int.MaxValue))
+        return IsHere(offset) && offset < released && staging.Handle is { } file
+            ? new(file, offset, (int)Math.Min(Math.Min(most, released - offset), int.MaxValue))
             : null;
     }
 

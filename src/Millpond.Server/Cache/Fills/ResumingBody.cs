@@ -191,12 +191,9 @@ internal sealed class ResumingBody : IDisposable
         }
 
         using var givingUp = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using var answered = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var asking = ConnectAsync(inquiry, givingUp.Token);
-        var other = AwaitOtherAsync(answered.Token);
-        await Task.WhenAny(asking, other);
-        await answered.CancelAsync();
-        if (asking.IsCompleted || !other.IsCompletedSuccessfully)
+        await ((Task)asking).WaitAsync(ResumePolicy.FirstPatience, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (asking.IsCompleted || !await IsOtherFirstAsync(asking))
         {
             return (false, await asking);
         }
@@ -207,19 +204,23 @@ internal sealed class ResumingBody : IDisposable
         return (TryTakeOver(), null);
     }
 
-    private async Task AwaitOtherAsync(CancellationToken cancellationToken)
+    /// <summary>Whether another who could bring it comes, or is there, before the answer that is long in coming.</summary>
+    private async Task<bool> IsOtherFirstAsync(Task asking)
     {
-        await Never.WaitAsync(ResumePolicy.FirstPatience, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         while (true)
         {
-            cancellationToken.ThrowIfCancellationRequested();
+            // Before the look at who is there, so that one who comes after it is not missed.
             var another = Others!.Another;
             if (FindOther() is not null)
             {
-                return;
+                return true;
             }
 
-            await another.WaitAsync(cancellationToken);
+            await Task.WhenAny(asking, another);
+            if (asking.IsCompleted)
+            {
+                return false;
+            }
         }
     }
 

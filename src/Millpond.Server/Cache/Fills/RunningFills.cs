@@ -184,8 +184,6 @@ internal sealed class RunningFills
 
     private async Task RunAsync(Fill fill)
     {
-        // Off the first client's stack, whose request may end at any time.
-        await Task.Yield();
         var outcome = FillOutcome.Ended;
         try
         {

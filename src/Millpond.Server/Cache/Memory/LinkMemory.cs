@@ -18,6 +18,12 @@ internal sealed class LinkMemory(CatalogDatabase catalog, Origins origins)
     /// <summary>Repositories of which a client deleted something lately.</summary>
     private const int DropsRemembered = 10_000;
 
+    /// <summary>Sizes that the latest manifests give for their children, some 10 MB at most.</summary>
+    private const int DescribedRemembered = 50_000;
+
+    /// <summary>No registry takes an image of more; a made-up one of more is described by the catalog alone.</summary>
+    private const int MostDescribed = 500;
+
     private readonly GenerationCache<RepositoryName, long> drops = new(DropsRemembered, static _ => 1);
     private long dropCount;
 
@@ -29,6 +35,7 @@ internal sealed class LinkMemory(CatalogDatabase catalog, Origins origins)
     /// <summary>Blobs that were found in the store and not hashed yet.</summary>
     private readonly ConcurrentDictionary<Digest, bool> doubtful = new();
     private readonly GenerationCache<(RepositoryName, Origin, Digest), bool> links = new(Capacity, static _ => 1);
+    private readonly GenerationCache<(RepositoryName, Origin, Digest), (long Size, long AsOf)> described = new(DescribedRemembered, static _ => 1);
     private readonly GenerationCache<Digest, long> sizes = new(Capacity, static _ => 1);
 
     /// <summary>The repository as its rule's upstream has it now.</summary>
@@ -65,6 +72,25 @@ internal sealed class LinkMemory(CatalogDatabase catalog, Origins origins)
 
     /// <summary>The size that a manifest linked in this repository gives for this digest.</summary>
     public ValueTask<long?> FindDescribedSizeAsync(RuleMatch target, Digest digest) => catalog.FindDescribedSizeAsync(At(target), digest);
+
+    /// <summary>
+    /// The size that a manifest gives for it that has come for this repository lately: its blobs are asked for next, and the first byte of each then
+    /// waits for no catalog. Null where the catalog must be asked.
+    /// </summary>
+    public long? FindLatelyDescribed(RuleMatch target, Digest digest) =>
+        described.TryGet(Key(At(target), digest), out var found) && found.AsOf >= LastDrop(target.Repository) ? found.Size : null;
+
+    /// <summary>A manifest that is linked in this repository gives these sizes. Of two that differ the smaller holds, as in the catalog.</summary>
+    public void Describe(RuleMatch target, IEnumerable<Descriptor> children)
+    {
+        var at = At(target);
+        foreach (var child in children.Take(MostDescribed))
+        {
+            var asOf = DropCount;
+            var size = FindLatelyDescribed(target, child.Digest) is { } before ? Math.Min(before, child.Size) : child.Size;
+            described.Set(Key(at, child.Digest), (size, asOf));
+        }
+    }
 
     /// <summary>The size in bytes of a blob that was stored, or null.</summary>
     public ValueTask<long?> FindStoredSizeAsync(Digest digest) => sizes.TryGet(digest, out var size) ? new(size) : ReadSizeAsync(digest);

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Millpond.Images;
 using Millpond.Server.Cache.Answers;
+using Millpond.Server.Cache.Eviction;
 using Millpond.Server.Cache.Fills;
 using Millpond.Server.Cache.Memory;
 using Millpond.Server.Governing;
@@ -33,7 +34,7 @@ internal readonly record struct Proof(ProofVerdict Verdict, PullFailure? Failure
 /// cannot guess. A success alone proves nothing: an upstream may say it to everything.
 /// </summary>
 internal sealed class BlobProof(
-    GovernedUpstreams upstreams, RunningFills fills, BlobStore store, Adoption adoption, LinkMemory known, NegativeCache negative,
+    GovernedUpstreams upstreams, RunningFills fills, BlobStore store, BlobBooks books, LinkMemory known, NegativeCache negative,
     CancellationToken stopping)
 {
     /// <summary>As many bytes as two digests: nobody guesses them.</summary>
@@ -48,9 +49,17 @@ internal sealed class BlobProof(
         ? new Proof(ProofVerdict.Proven)
         : await OfUnlinkedAsync(target, digest, asker, cancellationToken);
 
+    /// <summary>Whether there are no bytes of it that could be served, gone on from, or compared with.</summary>
+    public bool IsNothingHere(Digest digest) => fills.Find(digest) is null && store.FindLength(digest) is null && !store.HasPartial(digest);
+
     /// <summary>As <see cref="RunAsync"/>, for one who has just read in the catalog that it is not linked.</summary>
     public async Task<Proof> OfUnlinkedAsync(RuleMatch target, Digest digest, Asker asker, CancellationToken cancellationToken)
     {
+        if (IsNothingHere(digest))
+        {
+            return new Proof(ProofVerdict.NothingHere);
+        }
+
         // A client joins what was begun in the background, so that it costs one request; but that is refused first where little is left of a limit.
         var proof = await JoinAsync();
         return !asker.Reason.IsBackground() && proof.Failure is { Kind: PullFailureKind.Throttled } ? await JoinAsync() : proof;
@@ -95,7 +104,7 @@ internal sealed class BlobProof(
         if (!isVerified && answer.Value.TotalLength is { } total && total != stored.Length)
         {
             // Left by a crash, or damaged since: not what its name says.
-            await adoption.LostAsync(stored.Digest);
+            await books.LostAsync(stored.Digest);
             return new Proof(ProofVerdict.NothingHere);
         }
 

@@ -1,5 +1,6 @@
 using Millpond.Images;
 using Millpond.Server.Cache.Answers;
+using Millpond.Server.Cache.Eviction;
 using Millpond.Server.Cache.Fills;
 using Millpond.Server.Cache.Memory;
 using Millpond.Server.Catalog;
@@ -13,12 +14,13 @@ namespace Millpond.Server.Cache.Pulls;
 
 /// <summary>Pulls of blobs: from the store where the digest is linked here, proven where it is not, filled where it is missing.</summary>
 internal sealed class BlobPull(
-    GovernedUpstreams upstreams, RunningFills fills, BlobStore store, BlobProof proofs, Adoption adoption, CatalogDatabase catalog, LinkMemory known,
-    NegativeCache negative, TimeProvider time, MillpondMetrics metrics)
+    GovernedUpstreams upstreams, RunningFills fills, BlobStore store, BlobProof proofs, Adoption adoption, BlobBooks books, CatalogDatabase catalog,
+    LinkMemory known, NegativeCache negative, TimeProvider time, MillpondMetrics metrics)
 {
     public ValueTask<PullResult<BlobContent>> GetAsync(RuleMatch target, Digest digest, PullOptions options, CancellationToken cancellationToken)
     {
-        var linked = known.IsLinkedAsync(target, digest);
+        // The catalog is not asked for what is not here anyhow: somebody waits for the first byte from the upstream.
+        var linked = known.IsLinkedMeanwhile(target, digest) ? new(true) : proofs.IsNothingHere(digest) ? new(false) : known.IsLinkedAsync(target, digest);
         var opened = linked is { IsCompletedSuccessfully: true, Result: true } ? OpenAsync(target, digest) : default;
         if (opened is { IsCompletedSuccessfully: true, Result: { } stored })
         {
@@ -176,7 +178,7 @@ internal sealed class BlobPull(
     {
         while (true)
         {
-            var described = await known.FindDescribedSizeAsync(target, digest);
+            var described = known.FindLatelyDescribed(target, digest) ?? await known.FindDescribedSizeAsync(target, digest);
             var reader = await fills.JoinOrLeadAsync(target, digest, described, options.AsPull, isProven, cancellationToken);
             var fill = reader.Fill;
             var isRead = false;
@@ -358,7 +360,7 @@ internal sealed class BlobPull(
         if (blob is null && listed is not null && !fills.IsRunning(digest))
         {
             // Lost, damaged, or found with a length that is not the blob's.
-            await adoption.LostAsync(digest);
+            await books.LostAsync(digest);
         }
         else if (blob is not null && listed is null)
         {

@@ -19,6 +19,9 @@ internal sealed class WantedImages(CompletionQueue queue, CatalogDatabase catalo
     /// <summary>How long after the client's last request the rest is fetched: until then its own pull may bring it.</summary>
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(30);
 
+    /// <summary>The note of it is written after this: at once it would keep the disk, and a processor, from the very pull that asks.</summary>
+    private static readonly TimeSpan NotedAfter = TimeSpan.FromSeconds(1);
+
     /// <summary>A whole image is looked at again when it is pulled after this: what was evicted meanwhile comes back.</summary>
     private static readonly TimeSpan WholeFor = TimeSpan.FromHours(1);
 
@@ -129,15 +132,18 @@ internal sealed class WantedImages(CompletionQueue queue, CatalogDatabase catalo
 
         incomplete.AddOrUpdate(image.Target.Rule.Prefix, 1, static (_, count) => count + 1);
 
-        // Unwritten, a restart forgets it, and its next pull wants it again.
-        _ = catalog.Incomplete.PutAsync(known.At(image.Target), image.Manifest.Digest).OrUnwrittenAsync();
-        _ = QueueWhenQuietAsync(image);
+        _ = QueueWhenQuietAsync(image, known.At(image.Target));
     }
 
-    private async Task QueueWhenQuietAsync(Image image)
+    private async Task QueueWhenQuietAsync(Image image, OriginRepository at)
     {
         try
         {
+            // Also where the server stops before.
+            await Task.Delay(NotedAfter, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+            // Unwritten, a restart forgets it, and its next pull wants it again.
+            _ = catalog.Incomplete.PutAsync(at, image.Manifest.Digest).OrUnwrittenAsync();
             while (Quiet - time.GetElapsedTime(image.AskedAt) is var left && left > TimeSpan.Zero)
             {
                 await Task.Delay(left, time, stopping);

@@ -38,7 +38,7 @@ public sealed class CollectionScaleTests
         var pins = new PinBook(parts.Catalog, time, NullLogger<PinBook>.Instance);
         using var metrics = new MillpondMetrics();
         var collector = new Collector(
-            parts.Catalog, parts.Store, new BlobBooks(parts.Store, parts.Known), pins, TimeSpan.FromHours(1), time, metrics, NullLogger<Collector>.Instance);
+            parts.Catalog, parts.Store, new BlobBooks(parts.Store, parts.Known, NullLogger<BlobBooks>.Instance), pins, TimeSpan.FromHours(1), time, metrics, NullLogger<Collector>.Instance);
         var output = TestContext.Current.TestOutputHelper!;
 
         var first = await TimeAsync(async () => Assert.Equal(100, (await parts.Catalog.Order.FirstAsync(100)).Count));

@@ -38,7 +38,7 @@ public sealed class MarkProperties
             Assert.Equal(PinOutcome.Kept, await pins.AddAsync(pin, CancellationToken.None));
         }
 
-        var collector = new Collector(parts.Catalog, parts.Store, new BlobBooks(parts.Store, parts.Known), pins, TimeSpan.FromHours(1), time, metrics, NullLogger<Collector>.Instance);
+        var collector = new Collector(parts.Catalog, parts.Store, new BlobBooks(parts.Store, parts.Known, NullLogger<BlobBooks>.Instance), pins, TimeSpan.FromHours(1), time, metrics, NullLogger<Collector>.Instance);
         for (var pass = 0; pass < 12; pass++)
         {
             await collector.PassAsync(CancellationToken.None);
