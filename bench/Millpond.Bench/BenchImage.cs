@@ -5,7 +5,9 @@ using System.Text;
 namespace Millpond.Bench;
 
 /// <summary>One image as the files of a static registry: <c>/v2/demo/image/…</c>.</summary>
-internal sealed record BenchImage(string Root, string ManifestDigest, BenchBlob Big, BenchBlob Shared, BenchBlob Small, IReadOnlyList<BenchBlob> Tiny)
+/// <param name="Layers">Of a second image, <c>2</c>: as many as are pulled one after the other.</param>
+internal sealed record BenchImage(
+    string Root, string ManifestDigest, string SecondDigest, BenchBlob Big, BenchBlob Shared, BenchBlob Small, IReadOnlyList<BenchBlob> Tiny, IReadOnlyList<BenchBlob> Layers)
 {
     public const string Repository = "demo/image";
     public const string ManifestType = "application/vnd.oci.image.manifest.v1+json";
@@ -14,6 +16,10 @@ internal sealed record BenchImage(string Root, string ManifestDigest, BenchBlob 
     private const int TinyCount = 64;
     private const int TinySize = 64 << 10;
     private const int FirstTinySeed = 100;
+
+    private const int LayerCount = 24;
+    private const int LayerSize = 4 << 20;
+    private const int FirstLayerSeed = 200;
 
     public static BenchImage Write(string root, BenchOptions options)
     {
@@ -24,16 +30,24 @@ internal sealed record BenchImage(string Root, string ManifestDigest, BenchBlob 
         var shared = WriteBlob(folder, seed: 2, options.SharedBlobSize);
         var small = WriteBlob(folder, seed: 4, options.SmallBlobSize);
         var config = WriteBlob(folder, seed: 3, 1500);
+        List<BenchBlob> layers = [.. Enumerable.Range(FirstLayerSeed, LayerCount).Select(seed => WriteBlob(folder, seed, LayerSize))];
+        return new BenchImage(
+            root, WriteManifest(folder, "1", config, [big, shared, small]), WriteManifest(folder, "2", config, layers), big, shared, small,
+            [.. Enumerable.Range(FirstTinySeed, TinyCount).Select(seed => WriteBlob(folder, seed, TinySize))], layers);
+    }
+
+    private static string WriteManifest(string folder, string tag, BenchBlob config, IEnumerable<BenchBlob> layers)
+    {
         var manifest = $$"""
             {"schemaVersion":2,"mediaType":"{{ManifestType}}","config":{{Descriptor("config.v1+json", config)}},
-            "layers":[{{Descriptor("layer.v1.tar", big)}},{{Descriptor("layer.v1.tar", shared)}},{{Descriptor("layer.v1.tar", small)}}],
+            "layers":[{{string.Join(',', layers.Select(static layer => Descriptor("layer.v1.tar", layer)))}}],
             "annotations":{"org.opencontainers.image.description":"{{new string('x', 1200)}}" } }
             """;
         var content = Encoding.UTF8.GetBytes(manifest);
         var digest = $"sha256:{Convert.ToHexStringLower(SHA256.HashData(content))}";
-        File.WriteAllBytes(Path.Join(folder, "manifests", "1"), content);
+        File.WriteAllBytes(Path.Join(folder, "manifests", tag), content);
         File.WriteAllBytes(Path.Join(folder, "manifests", digest), content);
-        return new BenchImage(root, digest, big, shared, small, [.. Enumerable.Range(FirstTinySeed, TinyCount).Select(seed => WriteBlob(folder, seed, TinySize))]);
+        return digest;
     }
 
     private static string Descriptor(string type, BenchBlob blob) =>

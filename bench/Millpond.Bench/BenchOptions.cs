@@ -47,7 +47,7 @@ internal sealed record BenchOptions
     public IReadOnlyList<string> Beside { get; init; } = [];
 
     /// <summary>Those that pull an image.</summary>
-    public static IReadOnlyList<string> PullWork { get; } = ["start", "warm-manifest", "warm-small", "warm-blob", "tls", "cold", "many", "outage", "token", "push", "collection"];
+    public static IReadOnlyList<string> PullWork { get; } = ["start", "warm-manifest", "warm-small", "warm-blob", "tls", "layers", "cold", "many", "outage", "token", "push", "collection"];
 
     /// <summary>Takes a quarter of an hour, and makes a table of its own: only where it is named.</summary>
     public bool WantsGrowth => Only.Contains("growth");

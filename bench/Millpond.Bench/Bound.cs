@@ -57,7 +57,7 @@ internal sealed record Bound(string Name, Work Work, string? Against, bool AtLea
         new("warm manifest requests/s", Work.WarmManifestRate, Contender.Before, AtLeast: true, 0.95),
         new("warm blob CPU s/GB", Work.WarmBlobCpu, Contender.Before, AtLeast: false, 1.1),
         new("cold time", Work.ColdTime, Contender.Before, AtLeast: false, 1.02),
-        new("cold first byte", Work.ColdFirstByte, Contender.Before, AtLeast: false, 1.25),
+        new("cold first byte", Work.LayerFirstByte, Contender.Before, AtLeast: false, 1.25),
         new("cold server CPU s/GB", Work.ColdCpu, Contender.Before, AtLeast: false, 1.1),
         new("many cold clients: upstream bytes", Work.ManyUpstream, Contender.Before, AtLeast: false, 1.001),
         new("many cold clients: whole time", Work.ManyTime, Contender.Before, AtLeast: false, 1.1),

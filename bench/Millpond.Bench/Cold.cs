@@ -6,6 +6,8 @@ namespace Millpond.Bench;
 /// <summary>What is not cached yet: one client of a paced upstream, and many at once.</summary>
 internal sealed class Cold(BenchOptions options, BenchImage image, Origin origin, Report report)
 {
+    private static readonly TimeSpan Settled = TimeSpan.FromMilliseconds(30);
+
     public async Task MeasureOneAsync(string folder, IReadOnlyList<Contender> contenders, CancellationToken cancellationToken)
     {
         for (var round = 0; round < options.Rounds; round++)
@@ -19,6 +21,7 @@ internal sealed class Cold(BenchOptions options, BenchImage image, Origin origin
             {
                 await WithEmptyAsync(folder, contender, async server =>
                 {
+                    RecycleMemory(folder);
                     var before = server.CpuSeconds;
                     var pull = await Download.GetAsync(server.Address, contender.BlobPath(image.Big), cancellationToken);
                     report.Add(Work.ColdTime, contender.Name, pull.Whole.TotalSeconds);
@@ -34,6 +37,35 @@ internal sealed class Cold(BenchOptions options, BenchImage image, Origin origin
         }
     }
 
+    /// <summary>
+    /// How long the first byte of a cold layer takes, layer by layer as they are pulled after their manifest; straight from the upstream before each, since a machine's
+    /// moment decides as much as a server. The median of all layers is what a round says.
+    /// </summary>
+    public async Task MeasureFirstBytesAsync(string folder, IReadOnlyList<Contender> contenders, CancellationToken cancellationToken)
+    {
+        for (var round = 0; round < options.Rounds; round++)
+        {
+            var straight = new List<double>();
+            foreach (var contender in contenders.InTurn(round))
+            {
+                await WithEmptyAsync(folder, contender, async server =>
+                {
+                    await Download.GetAsync(server.Address, contender.SecondManifestPath, cancellationToken);
+                    var own = new List<double>();
+                    foreach (var layer in image.Layers)
+                    {
+                        straight.Add(await FirstByteAsync(origin.Paced, $"/v2/{BenchImage.Repository}/blobs/{layer.Digest}", cancellationToken));
+                        own.Add(await FirstByteAsync(server.Address, contender.BlobPath(layer), cancellationToken));
+                    }
+
+                    report.Add(Work.LayerFirstByte, contender.Name, Report.Median(own));
+                });
+            }
+
+            report.Add(Work.LayerFirstByte, Report.Straight, Report.Median(straight));
+        }
+    }
+
     public async Task MeasureManyAsync(string folder, IReadOnlyList<Contender> contenders, CancellationToken cancellationToken)
     {
         for (var round = 0; round < options.Rounds; round++)
@@ -42,6 +74,7 @@ internal sealed class Cold(BenchOptions options, BenchImage image, Origin origin
             {
                 await WithEmptyAsync(folder, contender, async server =>
                 {
+                    RecycleMemory(folder);
                     var sent = origin.BlobBytesSent;
                     var path = contender.BlobPath(image.Shared);
                     var pulls = await Task.WhenAll(Enumerable.Range(0, options.ColdClients)
@@ -53,6 +86,13 @@ internal sealed class Cold(BenchOptions options, BenchImage image, Origin origin
                 });
             }
         }
+    }
+
+    private static async Task<double> FirstByteAsync(Uri server, string path, CancellationToken cancellationToken)
+    {
+        // What was written down of the one before is over.
+        await Task.Delay(Settled, cancellationToken);
+        return (await Download.GetAsync(server, path, cancellationToken)).FirstByte.TotalMilliseconds;
     }
 
     /// <summary>Seconds of CPU for SHA-256 of a gigabyte, in blocks as they come from a socket, nothing else running.</summary>
@@ -80,7 +120,6 @@ internal sealed class Cold(BenchOptions options, BenchImage image, Origin origin
             using var server = await contender.StartAsync(own, origin.Paced);
             await Download.GetAsync(server.Address, contender.ManifestPath, CancellationToken.None);
             await Download.GetAsync(server.Address, contender.BlobPath(image.Small), CancellationToken.None);
-            RecycleMemory(own);
             await measure(server);
         }
         finally

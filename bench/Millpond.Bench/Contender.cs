@@ -17,6 +17,8 @@ internal sealed record Contender(string Name, string Repository, Func<string, Ur
 
     public string ManifestPath => $"/v2/{Repository}/manifests/1";
 
+    public string SecondManifestPath => $"/v2/{Repository}/manifests/2";
+
     public string ManifestByDigest(BenchImage image) => $"/v2/{Repository}/manifests/{image.ManifestDigest}";
 
     public string BlobPath(BenchBlob blob) => $"/v2/{Repository}/blobs/{blob.Digest}";

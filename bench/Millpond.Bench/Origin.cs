@@ -35,6 +35,7 @@ internal sealed class Origin : IDisposable
             root {{image.Root}};
             default_type application/octet-stream;
             location = /v2/ { return 200 "{}"; }
+            location ~ /manifests/(2|{{image.SecondDigest}})$ { default_type {{BenchImage.ManifestType}}; add_header Docker-Content-Digest {{image.SecondDigest}}; }
             location ~ /manifests/ { default_type {{BenchImage.ManifestType}}; add_header Docker-Content-Digest {{image.ManifestDigest}}; }
             """;
         var configuration = Path.Join(folder, "nginx.conf");

@@ -69,6 +69,11 @@ async Task MeasurePullsAsync(Report report)
     }
 
     var cold = new Cold(options, image, origin, report);
+    if (options.Wants("layers"))
+    {
+        await cold.MeasureFirstBytesAsync(folder, contenders, limit.Token);
+    }
+
     if (options.Wants("cold"))
     {
         await cold.MeasureOneAsync(folder, contenders, limit.Token);

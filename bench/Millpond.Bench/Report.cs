@@ -22,6 +22,7 @@ internal enum Work
     FreshFirstByte,
     MemoryIdle,
     MemoryAfter,
+    LayerFirstByte,
     ColdTime,
     ColdFirstByte,
     ColdCpu,
@@ -160,8 +161,9 @@ internal sealed class Report(BenchOptions options)
         Work.MemoryAfter => "memory after the warm rows, MB",
         Work.WarmBlobCpu => "warm blob, 8 connections, server CPU s/GB",
         Work.WarmBlobSpeed => "the same, GB/s",
+        Work.LayerFirstByte => "cold layers one after the other, first byte of each, ms",
         Work.ColdTime => "cold blob, paced upstream, s",
-        Work.ColdFirstByte => "the same, first byte, ms",
+        Work.ColdFirstByte => "the same, first byte (one of each round, the disk still at what was written and deleted before), ms",
         Work.ColdCpu => "the same, server CPU s/GB",
         Work.ManyUpstream => "many cold clients, upstream bytes ÷ blob size",
         Work.ManyFirstByte => "the same, slowest first byte ÷ whole time",
@@ -210,7 +212,12 @@ internal sealed class Report(BenchOptions options)
             return null;
         }
 
-        var sorted = list.Order().ToList();
+        return Median(list);
+    }
+
+    public static double Median(IEnumerable<double> values)
+    {
+        var sorted = values.Order().ToList();
         return (sorted[(sorted.Count - 1) / 2] + sorted[sorted.Count / 2]) / 2;
     }
 }

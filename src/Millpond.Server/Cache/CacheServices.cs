@@ -83,8 +83,8 @@ public sealed partial class CacheServices : IAsyncDisposable
         var download = new FillDownload(upstreams, store, finish, eviction, negative, known, time, metrics, logs.CreateLogger<FillDownload>());
         fills = new RunningFills(download, known, configuration.Storage.OrphanFills, configuration.Storage.NearlyDone, time, token);
         var adoption = new Adoption(store, fills, catalog, known, Books, time, logs.CreateLogger<Adoption>());
-        var proofs = new BlobProof(upstreams, fills, store, Books, known, negative, token);
-        var blobs = new BlobPull(upstreams, fills, store, proofs, adoption, Books, catalog, known, negative, time, metrics);
+        var proofs = new BlobProof(upstreams, fills, store, adoption, known, negative, token);
+        var blobs = new BlobPull(upstreams, fills, store, proofs, adoption, catalog, known, negative, time, metrics);
 
         Refill = new BlobRefill(rules, catalog, known, blobs);
 

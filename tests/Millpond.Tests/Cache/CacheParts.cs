@@ -50,8 +50,8 @@ internal sealed class CacheParts : IAsyncDisposable
         var download = new FillDownload(Upstreams, Store, finish, Eviction, Negative, Known, this.time, metrics, logs.CreateLogger<FillDownload>());
         Fills = new RunningFills(download, Known, 4, 64 << 20, this.time, stopping.Token);
         Adoption = new Adoption(Store, Fills, Catalog, Known, books, this.time, logs.CreateLogger<Adoption>());
-        var proofs = new BlobProof(Upstreams, Fills, Store, books, Known, Negative, stopping.Token);
-        Blobs = new BlobPull(Upstreams, Fills, Store, proofs, Adoption, books, Catalog, Known, Negative, this.time, metrics);
+        var proofs = new BlobProof(Upstreams, Fills, Store, Adoption, Known, Negative, stopping.Token);
+        Blobs = new BlobPull(Upstreams, Fills, Store, proofs, Adoption, Catalog, Known, Negative, this.time, metrics);
 
         Fetch = new ManifestFetch(
             Upstreams, Memory, Known, Negative, Catalog, new CompletionQueue(), this.time, logs.CreateLogger<ManifestFetch>(), stopping.Token);

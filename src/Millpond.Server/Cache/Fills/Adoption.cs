@@ -84,6 +84,9 @@ internal sealed partial class Adoption(
         }
     }
 
+    /// <inheritdoc cref="BlobBooks.LostAsync"/>
+    public ValueTask LostAsync(Digest digest) => books.LostAsync(digest);
+
     private bool IsRight(Digest digest, long length)
     {
         using var blob = store.TryOpen(digest, length);

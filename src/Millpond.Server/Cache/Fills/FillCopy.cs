@@ -66,7 +66,9 @@ internal sealed partial class FillCopy(FillRun run, ResumingBody body, DiskRoom 
                 to += count;
                 if (fill.Growth.Released == 0 && TryHold())
                 {
-                    // Who waits for the first bytes goes before the next ones, which may be here already, before their file, and before what is noted.
+                    // Who waits for the first bytes goes before the next ones, which may be here already, before their file, and before what is noted: who has
+                    // been woken by them on this processor, and who waits for them here. Measured on two: 0.7 ms of the 2 that a client waited.
+                    Thread.Yield();
                     await Task.Yield();
                 }
 

@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using Millpond.Images;
 using Millpond.Server.Cache.Answers;
-using Millpond.Server.Cache.Eviction;
 using Millpond.Server.Cache.Fills;
 using Millpond.Server.Cache.Memory;
 using Millpond.Server.Governing;
@@ -34,7 +33,7 @@ internal readonly record struct Proof(ProofVerdict Verdict, PullFailure? Failure
 /// cannot guess. A success alone proves nothing: an upstream may say it to everything.
 /// </summary>
 internal sealed class BlobProof(
-    GovernedUpstreams upstreams, RunningFills fills, BlobStore store, BlobBooks books, LinkMemory known, NegativeCache negative,
+    GovernedUpstreams upstreams, RunningFills fills, BlobStore store, Adoption adoption, LinkMemory known, NegativeCache negative,
     CancellationToken stopping)
 {
     /// <summary>As many bytes as two digests: nobody guesses them.</summary>
@@ -55,11 +54,6 @@ internal sealed class BlobProof(
     /// <summary>As <see cref="RunAsync"/>, for one who has just read in the catalog that it is not linked.</summary>
     public async Task<Proof> OfUnlinkedAsync(RuleMatch target, Digest digest, Asker asker, CancellationToken cancellationToken)
     {
-        if (IsNothingHere(digest))
-        {
-            return new Proof(ProofVerdict.NothingHere);
-        }
-
         // A client joins what was begun in the background, so that it costs one request; but that is refused first where little is left of a limit.
         var proof = await JoinAsync();
         return !asker.Reason.IsBackground() && proof.Failure is { Kind: PullFailureKind.Throttled } ? await JoinAsync() : proof;
@@ -104,7 +98,7 @@ internal sealed class BlobProof(
         if (!isVerified && answer.Value.TotalLength is { } total && total != stored.Length)
         {
             // Left by a crash, or damaged since: not what its name says.
-            await books.LostAsync(stored.Digest);
+            await adoption.LostAsync(stored.Digest);
             return new Proof(ProofVerdict.NothingHere);
         }
 

@@ -1,6 +1,5 @@
 using Millpond.Images;
 using Millpond.Server.Cache.Answers;
-using Millpond.Server.Cache.Eviction;
 using Millpond.Server.Cache.Fills;
 using Millpond.Server.Cache.Memory;
 using Millpond.Server.Catalog;
@@ -14,13 +13,19 @@ namespace Millpond.Server.Cache.Pulls;
 
 /// <summary>Pulls of blobs: from the store where the digest is linked here, proven where it is not, filled where it is missing.</summary>
 internal sealed class BlobPull(
-    GovernedUpstreams upstreams, RunningFills fills, BlobStore store, BlobProof proofs, Adoption adoption, BlobBooks books, CatalogDatabase catalog,
-    LinkMemory known, NegativeCache negative, TimeProvider time, MillpondMetrics metrics)
+    GovernedUpstreams upstreams, RunningFills fills, BlobStore store, BlobProof proofs, Adoption adoption, CatalogDatabase catalog, LinkMemory known,
+    NegativeCache negative, TimeProvider time, MillpondMetrics metrics)
 {
     public ValueTask<PullResult<BlobContent>> GetAsync(RuleMatch target, Digest digest, PullOptions options, CancellationToken cancellationToken)
     {
         // The catalog is not asked for what is not here anyhow: somebody waits for the first byte from the upstream.
-        var linked = known.IsLinkedMeanwhile(target, digest) ? new(true) : proofs.IsNothingHere(digest) ? new(false) : known.IsLinkedAsync(target, digest);
+        var isLinked = known.IsLinkedMeanwhile(target, digest);
+        if (!isLinked && !options.IsFromHereOnly && proofs.IsNothingHere(digest))
+        {
+            return new(GetColdAsync(target, digest, isLinked, options, cancellationToken, isNothingHere: true));
+        }
+
+        var linked = isLinked ? new(true) : known.IsLinkedAsync(target, digest);
         var opened = linked is { IsCompletedSuccessfully: true, Result: true } ? OpenAsync(target, digest) : default;
         if (opened is { IsCompletedSuccessfully: true, Result: { } stored })
         {
@@ -132,8 +137,9 @@ internal sealed class BlobPull(
     }
 
     /// <param name="isLinked">What the catalog has just said: it is not read again for each step to the upstream, whose first byte somebody waits for.</param>
+    /// <param name="isNothingHere">Whether there is neither a file of it nor a fill, whose it could be.</param>
     private async Task<PullResult<BlobContent>> GetColdAsync(
-        RuleMatch target, Digest digest, bool isLinked, PullOptions options, CancellationToken cancellationToken)
+        RuleMatch target, Digest digest, bool isLinked, PullOptions options, CancellationToken cancellationToken, bool isNothingHere = false)
     {
         if (options.IsFromHereOnly)
         {
@@ -144,6 +150,11 @@ internal sealed class BlobPull(
         if (negative.Find<BlobProbe>(target.Repository, NegativeCache.Blob(digest), upstream.CredentialVersion, options.NoCache) is { } refused)
         {
             return refused.ToFailure(target.Rule, PullFailureKind.BlobUnknown);
+        }
+
+        if (isNothingHere)
+        {
+            return await FillAsync(target, digest, options, isProven: false, cancellationToken);
         }
 
         var wasLinked = isLinked || known.IsLinkedMeanwhile(target, digest);
@@ -360,7 +371,7 @@ internal sealed class BlobPull(
         if (blob is null && listed is not null && !fills.IsRunning(digest))
         {
             // Lost, damaged, or found with a length that is not the blob's.
-            await books.LostAsync(digest);
+            await adoption.LostAsync(digest);
         }
         else if (blob is not null && listed is null)
         {
