@@ -37,6 +37,7 @@ internal sealed class WantedImages(CompletionQueue queue, CatalogDatabase catalo
     private readonly GenerationCache<(RepositoryName, Digest), Image> images = new(Capacity, static _ => 1);
     private readonly GenerationCache<(RepositoryName, Digest), Image> layers = new(2 * Capacity, static _ => 1);
     private readonly ConcurrentDictionary<string, int> incomplete = new(StringComparer.Ordinal);
+    private readonly Task stopped = Task.Delay(Timeout.InfiniteTimeSpan, time, stopping);
     private int waiting;
 
     private enum State
@@ -139,8 +140,7 @@ internal sealed class WantedImages(CompletionQueue queue, CatalogDatabase catalo
     {
         try
         {
-            // Also where the server stops before.
-            await Task.Delay(NotedAfter, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await stopped.WaitAsync(NotedAfter, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
             // Unwritten, a restart forgets it, and its next pull wants it again.
             _ = catalog.Incomplete.PutAsync(at, image.Manifest.Digest).OrUnwrittenAsync();
