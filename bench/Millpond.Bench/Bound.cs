@@ -61,6 +61,8 @@ internal sealed record Bound(string Name, Work Work, string? Against, bool AtLea
         new("cold server CPU s/GB", Work.ColdCpu, Contender.Before, AtLeast: false, 1.1),
         new("many cold clients: upstream bytes", Work.ManyUpstream, Contender.Before, AtLeast: false, 1.001),
         new("many cold clients: whole time", Work.ManyTime, Contender.Before, AtLeast: false, 1.1),
+        new("review requests/s", Work.ReviewRate, Contender.Before, AtLeast: true, 0.95),
+        new("review of 1 MB requests/s", Work.LargeReviewRate, Contender.Before, AtLeast: true, 0.95),
     ];
 
     public string Sign => AtLeast ? "≥" : "≤";

@@ -43,12 +43,18 @@ internal sealed class Reviews(BenchOptions options, Report report)
         var usualFiles = usual.Select((review, at) => Write(own, $"usual-{at}.json", review)).ToList();
         var largeFile = Write(own, "large.json", ReviewBody.Make(Distinct, LargeObject));
 
-        using var millpond = await StartMillpondAsync(own);
+        using var millpond = await StartMillpondAsync(options.Millpond, own);
+        using var before = options.Before is { } other ? await StartMillpondAsync(other, Directory.CreateDirectory(Path.Join(own, "before")).FullName) : null;
         var certificate = Path.Join(own, "data/admission/tls.pem");
         using var empty = await StartEmptyAsync(own, certificate);
         report.Add(Work.ReviewMistakes, Contender.Millpond, await CountMistakesAsync(millpond, Path.Join(own, "data/admission/ca.crt"), cancellationToken));
 
-        (string Name, ServerProcess Server)[] servers = [(Contender.Millpond, millpond), (Contender.Empty, empty)];
+        List<(string Name, ServerProcess Server)> servers = [(Contender.Millpond, millpond), (Contender.Empty, empty)];
+        if (before is not null)
+        {
+            servers.Add((Contender.Before, before));
+        }
+
         foreach (var (_, server) in servers)
         {
             await LoadAsync(server, script, [.. usualFiles, largeFile], WarmUpSeconds, cancellationToken);
@@ -56,7 +62,7 @@ internal sealed class Reviews(BenchOptions options, Report report)
 
         for (var round = 0; round < options.Rounds; round++)
         {
-            foreach (var (name, server) in servers)
+            foreach (var (name, server) in servers.InTurn(round))
             {
                 await MeasureAsync(name, server, script, usualFiles, (Work.ReviewRate, Work.ReviewTail, Work.ReviewCpu), cancellationToken);
                 await MeasureAsync(name, server, script, [largeFile], (Work.LargeReviewRate, Work.LargeReviewTail, Work.LargeReviewCpu), cancellationToken);
@@ -71,7 +77,7 @@ internal sealed class Reviews(BenchOptions options, Report report)
         return file;
     }
 
-    private Task<ServerProcess> StartMillpondAsync(string folder)
+    private static Task<ServerProcess> StartMillpondAsync(string program, string folder)
     {
         var port = ServerProcess.FreePort();
         var configuration = Path.Join(folder, "millpond.yaml");
@@ -81,7 +87,7 @@ internal sealed class Reviews(BenchOptions options, Report report)
             admission: {listen: "https://127.0.0.1:{{port}}", registry: {{ReviewBody.Registry}}, selfSigned: true}
             log: {level: warning, access: false}
             """);
-        return ServerProcess.StartAsync(port, Path.Join(folder, "millpond.log"), options.Millpond, "serve", "--config", configuration);
+        return ServerProcess.StartAsync(port, Path.Join(folder, "millpond.log"), program, "serve", "--config", configuration);
     }
 
     /// <summary>This program again, with the settings of the runtime that millpond is published with.</summary>

@@ -106,6 +106,54 @@ public sealed class FillCopyTests : IDisposable
         Assert.Equal(Length, upstream.BytesSentOf(Layer.Digest));
     }
 
+    /// <summary>The first bytes are a client's before there is a file: where none can be made it has them, goes on by itself, and the whole still holds.</summary>
+    [Fact]
+    public async Task A_client_has_the_first_bytes_of_what_no_file_can_be_made_for_and_goes_on_alone()
+    {
+        await using var upstream = await FakeUpstream.StartAsync();
+        upstream.AddBlob("team/app", Layer);
+        await using var parts = new CacheParts(upstream);
+        var gate = upstream.Park(Layer.Digest, after: 2000);
+        Directory.CreateDirectory(Path.Join(parts.PartialOf(Layer), "in the way"));
+        await using var content = await parts.PullAsync("team/app", Layer);
+        await CacheParts.ReadAsync(content, Layer, 0, 2000);
+        await parts.WhenEndedAsync(Layer);
+        gate.Open();
+        await CacheParts.ReadAsync(content, Layer, 2000, Length - 2000);
+        Assert.Equal(2000, upstream.Requests(RequestKind.Blob)[^1].Range?.From);
+        Assert.Null(parts.Store.FindLength(Layer.Digest));
+        Assert.Equal(0, parts.Store.Disk.Staged);
+    }
+
+    /// <summary>Whoever leads reads on the thread that downloads: what its connection does when it has its answer holds nobody up.</summary>
+    [Fact]
+    public async Task Whoever_leads_and_is_gone_does_not_hold_the_others_up()
+    {
+        await using var upstream = await FakeUpstream.StartAsync();
+        upstream.AddBlob("team/app", Layer);
+        await using var parts = NewParts(upstream);
+        using var busy = new ManualResetEventSlim();
+        var gate = upstream.Park(Layer.Digest, after: 500_000);
+        var leading = Task.Run(LeadAsync, TestContext.Current.CancellationToken);
+        await gate.WhenReached();
+        await using var content = await parts.PullAsync("team/app", Layer);
+        gate.Open();
+        await CacheParts.ReadAsync(content, Layer, 0, Length);
+        busy.Set();
+        await leading.WaitAsync(Patience.Limit, TestContext.Current.CancellationToken);
+
+        async Task LeadAsync()
+        {
+            var first = await parts.PullAsync("team/app", Layer);
+            first.Expect(0, 1);
+            await CacheParts.ReadAsync(first, Layer, 0, 1);
+            await first.DisposeAsync();
+
+            // A connection whose next requests are answered from memory, one after the other.
+            busy.Wait(Patience.Limit, TestContext.Current.CancellationToken);
+        }
+    }
+
     /// <summary>The read that is under way then may wait as long as the upstream likes.</summary>
     [Fact]
     public async Task A_disk_that_takes_no_more_ends_the_fill_though_its_upstream_is_silent()

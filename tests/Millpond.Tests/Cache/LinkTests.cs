@@ -2,6 +2,8 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
+using Millpond.Images;
+using Millpond.Server.Catalog;
 using Millpond.Tests.Fixtures;
 
 namespace Millpond.Tests.Cache;
@@ -26,6 +28,30 @@ public sealed class LinkTests
         Assert.Equal(HttpStatusCode.NotFound, manifest.StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, blob.StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, head.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_size_is_remembered_while_a_manifest_that_gives_it_is_linked()
+    {
+        await using var upstream = await FakeUpstream.StartAsync();
+        await using var parts = new CacheParts(upstream);
+        var (target, layer) = (parts.Target("team/app"), Image.Layer.Digest);
+        var (one, two) = (TestBlob.Generated(seed: 361, length: 10).Digest, TestBlob.Generated(seed: 362, length: 10).Digest);
+        Describe(one, 100);
+        Assert.Equal(100, parts.Known.FindLatelyDescribed(target, layer));
+        Describe(two, 200);
+        Assert.Equal(100, parts.Known.FindLatelyDescribed(target, layer));
+        Assert.Null(parts.Known.FindLatelyDescribed(parts.Target("team/other"), layer));
+        parts.Known.ForgetLink(parts.Known.At(target), one);
+        Assert.Null(parts.Known.FindLatelyDescribed(target, layer));
+        Describe(two, 200);
+        Assert.Equal(200, parts.Known.FindLatelyDescribed(target, layer));
+
+        void Describe(Digest manifest, long size)
+        {
+            parts.Known.Link(target, manifest);
+            parts.Known.Describe(target, manifest, [new Descriptor("", layer, size, null, IsForeign: false)]);
+        }
     }
 
     [Fact]

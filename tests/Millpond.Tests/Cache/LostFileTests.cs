@@ -36,6 +36,34 @@ public sealed class LostFileTests
         Assert.Equal(Other.Length, parts.Store.Disk.Stored);
     }
 
+    /// <summary>After a restart nothing of it is in memory, and a pull looks at the disk first: the books are put right before anything is evicted, and where it fails.</summary>
+    [Fact]
+    public async Task A_file_that_was_lost_before_a_start_costs_no_other_its_place()
+    {
+        await using var upstream = await NewUpstreamAsync();
+        await using var parts = new CacheParts(upstream, disk: new DiskSpace(() => (1L << 40, 1L << 40), _ => 1_250_000, _ => 0));
+        await parts.FillAsync(Other);
+        await parts.FillAsync(Layer);
+        await LoseAsync();
+        await parts.FillAsync(Layer);
+        Assert.Equal(Other.Length, parts.Store.FindLength(Other.Digest));
+        Assert.Equal(Layer.Length + Other.Length, parts.Store.Disk.Stored);
+
+        await LoseAsync();
+        upstream.GoDown();
+        var pull = await parts.Blobs.GetAsync(parts.Target("team/app"), Layer.Digest, default, CancellationToken.None);
+        Assert.False(pull.IsFound);
+        await Eventually.HoldsAsync(() => parts.Store.Disk.Stored == Other.Length);
+
+        async Task LoseAsync()
+        {
+            await Eventually.HoldsAsync(async () => await parts.Catalog.FindBlobAsync(Layer.Digest) is not null);
+            File.Delete(parts.FileOf(Layer));
+            parts.Known.ForgetLink(parts.Known.At(parts.Target("team/app")), Layer.Digest);
+            parts.Known.Forget(Layer.Digest);
+        }
+    }
+
     [Fact]
     public async Task The_length_of_what_is_fetched_again_is_upstreams_word_and_no_hit()
     {

@@ -25,6 +25,9 @@ internal sealed partial class DiskRoom(
     private readonly SemaphoreSlim gate = new(1, 1);
     private int enforcing;
 
+    /// <summary>Reserves this many bytes where there is room now; null where there is none.</summary>
+    public DiskPromise? TryPromise(long bytes) => TryPromise(bytes, out _);
+
     /// <summary>Reserves this many bytes, evicting for them where that can help; null where they do not fit.</summary>
     public async ValueTask<DiskPromise?> MakeRoomAsync(long bytes)
     {

@@ -305,7 +305,14 @@ internal sealed class Fill : IDisposable
     private void Begin(FillBegin how)
     {
         begun.TrySetResult(how);
-        begunForFirst.TrySetResult(how);
+        if (how is FillBegin.Growing)
+        {
+            begunForFirst.TrySetResult(how);
+            return;
+        }
+
+        // An answer that needs no bytes may end, and its connection's next one begin, before anything is waited for.
+        ThreadPool.UnsafeQueueUserWorkItem(static first => first.Source.TrySetResult(first.How), (Source: begunForFirst, How: how), preferLocal: true);
     }
 
     private void SetSize(long? known) => Volatile.Write(ref size, known ?? -1);

@@ -51,7 +51,7 @@ internal sealed partial class FillCopy(FillRun run, ResumingBody body, DiskRoom 
         {
             if (staging.Written > 0)
             {
-                Start();
+                Start(body.Size);
                 fill.Release(staging.Written, 0);
             }
 
@@ -72,7 +72,7 @@ internal sealed partial class FillCopy(FillRun run, ResumingBody body, DiskRoom 
                     await Task.Yield();
                 }
 
-                Start();
+                Start(body.Size);
                 if ((count is 0 or > LargestRecord || fill.Growth.Released == 0 || BlockSize - to < LargestRecord) && await WriteAsync() is { } fullNow)
                 {
                     return fullNow;
@@ -110,6 +110,7 @@ internal sealed partial class FillCopy(FillRun run, ResumingBody body, DiskRoom 
         }
 
         int count;
+        var sizeBefore = body.Size;
         var reading = body.ReadAsync(block.AsMemory(to, BlockSize - to), ending.Token);
         if (reading.IsCompletedSuccessfully)
         {
@@ -119,7 +120,7 @@ internal sealed partial class FillCopy(FillRun run, ResumingBody body, DiskRoom 
         {
             // While nothing comes there is time for all of it.
             underWay = reading.AsTask();
-            Start();
+            Start(sizeBefore);
             if (await WriteAsync() is { } full)
             {
                 return (0, full);
@@ -181,12 +182,13 @@ internal sealed partial class FillCopy(FillRun run, ResumingBody body, DiskRoom 
     }
 
     /// <summary>Readers may begin, if they have not: with the first bytes, or where these have to be waited for.</summary>
-    private void Start(int held = 0)
+    /// <param name="size">The blob's, where it is known; not to be looked at while a read may learn it.</param>
+    private void Start(long? size, int held = 0)
     {
         if (!isStarted)
         {
             isStarted = true;
-            fill.Start(staging, body.Size, held);
+            fill.Start(staging, size, held);
         }
     }
 
@@ -206,7 +208,7 @@ internal sealed partial class FillCopy(FillRun run, ResumingBody body, DiskRoom 
         }
         else
         {
-            Start(count);
+            Start(size, count);
         }
 
         return true;

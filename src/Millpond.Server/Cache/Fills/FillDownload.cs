@@ -63,7 +63,13 @@ internal sealed partial class FillDownload(
             return FillOutcome.Ended;
         }
 
-        run.Staging = fill.MayResume || store.HasOwnPartial(known, fill.LedBy, fill.Digest) ? TakeUpPartial(fill, run.Hash) : null;
+        if (store.HasPartial(fill.Digest) && (fill.MayResume || store.HasOwnPartial(known, fill.LedBy, fill.Digest)))
+        {
+            // Off the asker's stack, who may leave while gigabytes are hashed.
+            await Task.Yield();
+            run.Staging = TakeUpPartial(fill, run.Hash);
+        }
+
         using var body = new ResumingBody(
             upstreams, fill.LedBy, fill.Digest, () => fill.Asker, run.Staging?.Written ?? 0, end: null, fill.Size ?? run.Staging?.Size, time, metrics)
         {
@@ -111,7 +117,15 @@ internal sealed partial class FillDownload(
             run.Hash.GetHashAndReset();
         }
 
-        run.Promise = await eviction.MakeRoomAsync(body.Size is { } size ? size - body.Position : FillCopy.UnknownSizeStep);
+        var room = body.Size is { } size ? size - body.Position : FillCopy.UnknownSizeStep;
+        run.Promise = eviction.TryPromise(room);
+        if (run.Promise is null)
+        {
+            // What was lost of it takes no room, and nothing need be evicted for that.
+            await finish.ForgetLostAsync(fill.Digest);
+            run.Promise = await eviction.MakeRoomAsync(room);
+        }
+
         if (run.Promise is null)
         {
             await PassThroughAsync(run, body.Size);
@@ -237,6 +251,7 @@ internal sealed partial class FillDownload(
         fill.Fail(failure);
         metrics.FillEnded(fill.LedBy.Rule.UpstreamName, LabelText.Of(failure.Kind));
         Log.Failed(log, fill.Digest, fill.LedBy.Repository, run.Staging?.Written ?? 0, failure.Reason);
+        await finish.ForgetLostAsync(fill.Digest);
         if (run.Staging is not null)
         {
             await run.Staging.KeepAsync();

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Millpond.Images;
@@ -49,6 +50,22 @@ internal sealed partial class FillFinish(
         metrics.FillEnded(name, "stored");
         Log.Filled(log, fill.Digest, fill.LedBy.Repository, staging.Written, seconds.ToString("0.000", CultureInfo.InvariantCulture), body.Resumes, staging.ResumedFrom);
         return FillOutcome.Ended;
+    }
+
+    /// <summary>Where it is listed its file was lost, which nobody has looked for before the first byte: it leaves the books before it comes into them again.</summary>
+    public async ValueTask ForgetLostAsync(Digest digest)
+    {
+        try
+        {
+            if (await known.FindStoredSizeAsync(digest) is not null)
+            {
+                await books.LostAsync(digest);
+            }
+        }
+        catch (Exception failure) when (failure is CatalogUnreadableException or CatalogUnwrittenException or DbException or ObjectDisposedException)
+        {
+            // Then nothing is known to be listed.
+        }
     }
 
     /// <summary>Throws wrong bytes away. Who brought them is blamed only where nobody else can have.</summary>
@@ -111,22 +128,6 @@ internal sealed partial class FillFinish(
         {
             // The file is there and is adopted when it is next asked for.
             Log.CannotRecord(log, fill.Digest, full.Message);
-        }
-    }
-
-    /// <summary>Where it is listed its file was lost, which nobody has looked for before the first byte: it leaves the books before it comes into them again.</summary>
-    private async ValueTask ForgetLostAsync(Digest digest)
-    {
-        try
-        {
-            if (await known.FindStoredSizeAsync(digest) is not null)
-            {
-                await books.LostAsync(digest);
-            }
-        }
-        catch (CatalogUnreadableException)
-        {
-            // Then nothing is known to be listed.
         }
     }
 

@@ -106,6 +106,9 @@ internal sealed class GrowingContent(
         }
 
         reader.Dispose();
+
+        // The first reader may still be on the fill's own thread: what its connection does next is not for the others to wait for.
+        await Task.Yield();
     }
 
     private bool TakesSideRequest(long offset)

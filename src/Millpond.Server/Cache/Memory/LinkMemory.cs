@@ -35,7 +35,7 @@ internal sealed class LinkMemory(CatalogDatabase catalog, Origins origins)
     /// <summary>Blobs that were found in the store and not hashed yet.</summary>
     private readonly ConcurrentDictionary<Digest, bool> doubtful = new();
     private readonly GenerationCache<(RepositoryName, Origin, Digest), bool> links = new(Capacity, static _ => 1);
-    private readonly GenerationCache<(RepositoryName, Origin, Digest), (long Size, long AsOf)> described = new(DescribedRemembered, static _ => 1);
+    private readonly GenerationCache<(RepositoryName, Origin, Digest), (long Size, Digest Parent)> described = new(DescribedRemembered, static _ => 1);
     private readonly GenerationCache<Digest, long> sizes = new(Capacity, static _ => 1);
 
     /// <summary>The repository as its rule's upstream has it now.</summary>
@@ -74,21 +74,22 @@ internal sealed class LinkMemory(CatalogDatabase catalog, Origins origins)
     public ValueTask<long?> FindDescribedSizeAsync(RuleMatch target, Digest digest) => catalog.FindDescribedSizeAsync(At(target), digest);
 
     /// <summary>
-    /// The size that a manifest gives for it that has come for this repository lately: its blobs are asked for next, and the first byte of each then
-    /// waits for no catalog. Null where the catalog must be asked.
+    /// The size that a manifest gives for it that has come for this repository lately, and is linked here still: its blobs are asked for next, and the
+    /// first byte of each then waits for no catalog. Null where the catalog must be asked.
     /// </summary>
     public long? FindLatelyDescribed(RuleMatch target, Digest digest) =>
-        described.TryGet(Key(At(target), digest), out var found) && found.AsOf >= LastDrop(target.Repository) ? found.Size : null;
+        described.TryGet(Key(At(target), digest), out var found) && IsLinkedMeanwhile(target, found.Parent) ? found.Size : null;
 
     /// <summary>A manifest that is linked in this repository gives these sizes. Of two that differ the smaller holds, as in the catalog.</summary>
-    public void Describe(RuleMatch target, IEnumerable<Descriptor> children)
+    public void Describe(RuleMatch target, Digest manifest, IEnumerable<Descriptor> children)
     {
         var at = At(target);
         foreach (var child in children.Take(MostDescribed))
         {
-            var asOf = DropCount;
-            var size = FindLatelyDescribed(target, child.Digest) is { } before ? Math.Min(before, child.Size) : child.Size;
-            described.Set(Key(at, child.Digest), (size, asOf));
+            if (FindLatelyDescribed(target, child.Digest) is not { } before || child.Size < before)
+            {
+                described.Set(Key(at, child.Digest), (child.Size, manifest));
+            }
         }
     }
 

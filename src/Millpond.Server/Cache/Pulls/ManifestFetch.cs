@@ -57,7 +57,7 @@ internal sealed partial class ManifestFetch(
         var now = time.GetUtcNow();
         memory.SetManifest(content);
         known.Link(target, content.Digest);
-        known.Describe(target, document?.LinkedChildren ?? []);
+        known.Describe(target, content.Digest, document?.LinkedChildren ?? []);
         if (tag is not null)
         {
             memory.SetTag(target, tag, new TagEntry(content, TagOrigin.Pulled, now, null));

@@ -133,17 +133,20 @@ internal sealed class WantedImages(CompletionQueue queue, CatalogDatabase catalo
 
         incomplete.AddOrUpdate(image.Target.Rule.Prefix, 1, static (_, count) => count + 1);
 
-        _ = QueueWhenQuietAsync(image, known.At(image.Target));
+        _ = QueueWhenQuietAsync(image, known.At(image.Target), known.DropCount);
     }
 
-    private async Task QueueWhenQuietAsync(Image image, OriginRepository at)
+    private async Task QueueWhenQuietAsync(Image image, OriginRepository at, long asOf)
     {
         try
         {
             await stopped.WaitAsync(NotedAfter, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
-            // Unwritten, a restart forgets it, and its next pull wants it again.
-            _ = catalog.Incomplete.PutAsync(at, image.Manifest.Digest).OrUnwrittenAsync();
+            if (known.LastDrop(at.Name) <= asOf)
+            {
+                // Unwritten, a restart forgets it, and its next pull wants it again.
+                _ = catalog.Incomplete.PutAsync(at, image.Manifest.Digest).OrUnwrittenAsync();
+            }
             while (Quiet - time.GetElapsedTime(image.AskedAt) is var left && left > TimeSpan.Zero)
             {
                 await Task.Delay(left, time, stopping);
