@@ -45,7 +45,13 @@ public sealed class LostFileTests
         await parts.FillAsync(Other);
         await parts.FillAsync(Layer);
         await LoseAsync();
-        await parts.FillAsync(Layer);
+        var again = await parts.Blobs.GetAsync(parts.Target("team/app"), Layer.Digest, default, CancellationToken.None);
+        await using (var content = again.Value!)
+        {
+            await CacheParts.ReadAsync(content, Layer, 0, (int)Layer.Length);
+        }
+
+        await parts.WhenEndedAsync(Layer);
         Assert.Equal(Other.Length, parts.Store.FindLength(Other.Digest));
         Assert.Equal(Layer.Length + Other.Length, parts.Store.Disk.Stored);
 
