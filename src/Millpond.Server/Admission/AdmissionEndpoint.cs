@@ -33,7 +33,9 @@ internal sealed partial class AdmissionEndpoint
     /// <summary>Istio's injector looks for this very word.</summary>
     private const string FilledInLater = "auto";
 
-    private static readonly JsonDocumentOptions Deep = new() { MaxDepth = 1000 };
+    private const int Deepest = 1000;
+
+    private static readonly JsonDocumentOptions Deep = new() { MaxDepth = Deepest };
 
     private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
 
@@ -191,7 +193,8 @@ internal sealed partial class AdmissionEndpoint
 
         var body = GC.AllocateUninitializedArray<byte>((int)length);
         await request.Body.ReadExactlyAsync(body, cancellationToken);
-        return JsonDocument.Parse(body.AsMemory(body.AsSpan().StartsWith(ByteOrderMark) ? ByteOrderMark.Length : 0), Deep);
+        var text = body.AsMemory(body.AsSpan().StartsWith(ByteOrderMark) ? ByteOrderMark.Length : 0);
+        return JsonDocument.Parse(text[..ReviewExcerpt.TakeOut(text.Span, Deepest)], Deep);
     }
 
     /// <summary>Without the parser's own words, which quote the body: a pod has secrets in it.</summary>

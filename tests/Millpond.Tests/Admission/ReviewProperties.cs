@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
 using FsCheck;
 using FsCheck.Fluent;
 using Millpond.Images;
@@ -23,6 +24,9 @@ public sealed class ReviewProperties
         "nginx", "nginx:1", "quay.io/a/b:1", "quay.io/a/b@" + Pods.Digest, "cache.corp.example/quay/a/b", "ghcr.io/A/b", "registry.k8s.io/", "false", "c0,c1", "c0", "Never", "{}",
         """{"containers/c0":"nginx"}""", "", "auto", "../..", "~1", "a b", "é\u2028", "kube-system",
     ];
+
+    private static readonly JsonSerializerOptions compact = new() { TypeInfoResolver = new DefaultJsonTypeInfoResolver() };
+    private static readonly JsonSerializerOptions indented = new(compact) { WriteIndented = true };
 
     private static readonly PodReview Review = Make();
 
@@ -49,6 +53,11 @@ public sealed class ReviewProperties
             };
             using var document = JsonDocument.Parse(request.ToJsonString());
             var verdict = Review.Decide(document.RootElement);
+            if (Shown(verdict) != Shown(DecideByExcerpt(request)))
+            {
+                return false;
+            }
+
             if (verdict.Patch.Count == 0)
             {
                 return true;
@@ -58,6 +67,30 @@ public sealed class ReviewProperties
             var created = JsonPatch.Apply(asked.Pod!, patch);
             return patch.All(operation => IsMeant((string)operation!["path"]!)) && Equal(WithoutImages(asked.Pod!), WithoutImages(created)) && IsSettled(created, asked.Operation);
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(1000));
+
+    /// <summary>A review is cut to what is looked at, which decides nothing: also where its kind comes late, whatever it is indented by.</summary>
+    private static PodVerdict DecideByExcerpt(JsonObject request)
+    {
+        var asked = request.DeepClone().AsObject();
+        var isLate = asked["operation"]!.GetValue<string>() == "DELETE";
+        if (isLate)
+        {
+            var kind = asked["kind"]!.DeepClone();
+            asked.Remove("kind");
+            asked["kind"] = kind;
+        }
+
+        asked["userInfo"] = new JsonObject { ["object"] = new JsonObject { ["spec"] = "x" } };
+        var review = new JsonObject { ["kind"] = "AdmissionReview", ["request"] = asked, ["apiVersion"] = "v" };
+        var body = JsonSerializer.SerializeToUtf8Bytes(review, isLate ? indented : compact);
+        var length = ReviewExcerpt.TakeOut(body, 1000);
+        using var document = JsonDocument.Parse(body.AsMemory(0, length), new JsonDocumentOptions { MaxDepth = 1000 });
+        Assert.False(document.RootElement.GetProperty("request").TryGetProperty("userInfo", out _));
+        return Review.Decide(document.RootElement.GetProperty("request"));
+    }
+
+    private static string Shown(PodVerdict verdict) =>
+        $"{verdict.Result} {JsonSerializer.Serialize(verdict.Patch, AdmissionJson.Plain.IReadOnlyListPatchOperation)} {string.Join(';', verdict.Audit.OrderBy(static note => note.Key, StringComparer.Ordinal))}";
 
     /// <summary>What was created is not changed by a second review.</summary>
     private static bool IsSettled(JsonNode created, string operation)
