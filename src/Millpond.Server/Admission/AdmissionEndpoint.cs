@@ -221,10 +221,7 @@ internal sealed partial class AdmissionEndpoint
 
     private static async Task AnswerAsync(HttpContext context, string version, string uid, PodVerdict verdict)
     {
-        var patch = verdict.Patch.Count == 0 ? null : JsonSerializer.SerializeToUtf8Bytes(verdict.Patch, AdmissionJson.Plain.IReadOnlyListPatchOperation);
-        var answer = new ReviewAnswer(
-            version, "AdmissionReview", new ReviewResponse(uid, Allowed: true, patch is null ? null : "JSONPatch", patch, verdict.Audit.Count == 0 ? null : verdict.Audit));
-        var body = JsonSerializer.SerializeToUtf8Bytes(answer, AdmissionJson.Plain.ReviewAnswer);
+        var body = AdmissionAnswer.Write(version, uid, verdict);
         context.Response.ContentType = "application/json";
         context.Response.ContentLength = body.Length;
         await context.Response.Body.WriteAsync(body, context.RequestAborted);

@@ -63,7 +63,7 @@ public sealed class ReviewProperties
                 return true;
             }
 
-            var patch = JsonSerializer.SerializeToNode(verdict.Patch, AdmissionJson.Plain.IReadOnlyListPatchOperation)!.AsArray();
+            var patch = JsonNode.Parse(AdmissionAnswer.WritePatch(verdict.Patch).Span)!.AsArray();
             var created = JsonPatch.Apply(asked.Pod!, patch);
             return patch.All(operation => IsMeant((string)operation!["path"]!)) && Equal(WithoutImages(asked.Pod!), WithoutImages(created)) && IsSettled(created, asked.Operation);
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(1000));
@@ -90,7 +90,7 @@ public sealed class ReviewProperties
     }
 
     private static string Shown(PodVerdict verdict) =>
-        $"{verdict.Result} {JsonSerializer.Serialize(verdict.Patch, AdmissionJson.Plain.IReadOnlyListPatchOperation)} {string.Join(';', verdict.Audit.OrderBy(static note => note.Key, StringComparer.Ordinal))}";
+        $"{verdict.Result} {System.Text.Encoding.UTF8.GetString(AdmissionAnswer.WritePatch(verdict.Patch).Span)} {string.Join(';', verdict.Audit.OrderBy(static note => note.Key, StringComparer.Ordinal))}";
 
     /// <summary>What was created is not changed by a second review.</summary>
     private static bool IsSettled(JsonNode created, string operation)
